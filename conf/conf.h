@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration: one INI file for all programs, one row an option (conf.c).
+ *
+ * Values are checked as they are read: an unknown section or key, a key given twice, a value that is not
+ * of its type or out of range is an error with file and line. Every option has a default, so no file at
+ * all is a valid configuration.
+ */
+#pragma once
+
+#include "proto/base.h"
+
+struct hc_fault;
+
+enum hc_durability {
+	HC_DURABILITY_DISK,    /* acknowledged events survive a power cut */
+	HC_DURABILITY_PROCESS, /* they survive the hub being killed */
+	HC_DURABILITY_NONE,    /* they live in memory */
+};
+
+enum hc_publish_policy {
+	HC_PUBLISH_TOKEN, /* REST publishers need a token that grants the type */
+	HC_PUBLISH_OPEN,  /* no token needed, except for device.*, detector.*, file.* */
+};
+
+enum hc_bpf_use {
+	HC_BPF_AUTO, /* where the kernel allows it */
+	HC_BPF_OFF,
+};
+
+enum hc_table_source {
+	HC_TABLE_AUTO,
+	HC_TABLE_STATMOUNT, /* Linux 6.8 */
+	HC_TABLE_LIBMOUNT,
+};
+
+/** struct hc_list - words of a list option, split at spaces and commas; owned by the hc_conf */
+struct hc_list {
+	char **items;
+	size_t n;
+};
+
+struct hc_conf {
+	struct { /* [hostcast]: what all programs share */
+		int log_level;      /* enum hc_log_level */
+		char *socket;       /* of the hub, MessagePack-RPC */
+		char *types_dir;    /* the shipped registry */
+		char *types_site_dir; /* the site's own types; may be missing */
+	} hostcast;
+	struct { /* [hub] */
+		char *listen;      /* address for WebSocket; "" = none */
+		uint16_t port;     /* 0: any free one; it is logged */
+		char *web_socket;  /* UNIX socket that Apache proxies to; "" = none */
+		char *prefix;      /* before every endpoint, "/latest"; "" = none */
+		uint64_t ring_bytes;
+	} hub;
+	struct { /* [log] */
+		char *path;
+		enum hc_durability durability;
+	} log;
+	struct { /* [clients] */
+		uint64_t send_buffer_bytes;
+		uint64_t message_max_bytes;
+		uint32_t stall_timeout_ms;
+		uint32_t heartbeat_ms;
+		uint32_t pong_timeout_ms;
+		uint32_t patterns_max;
+	} clients;
+	struct { /* [auth] */
+		char *key_file; /* HS256 secret, at least 32 bytes; "" = no token is valid */
+		enum hc_publish_policy publish;
+	} auth;
+	struct { /* [mounts] */
+		char *mount_namespace; /* "host", "self" or a process id */
+		enum hc_bpf_use bpf;
+		enum hc_table_source table;
+		struct hc_list filesystems; /* types worth telling; "*" = all but the excluded */
+		struct hc_list exclude_filesystems; /* types never told */
+		struct hc_list exclude_paths;       /* glob(7) of mount paths never told */
+		char *state_file;                   /* the table, kept across a restart of the loader */
+		uint32_t reconcile_ms;
+	} mounts;
+	struct { /* [rest] */
+		uint32_t timeout_ms; /* for one question to the hub */
+		uint64_t body_max_bytes;
+	} rest;
+};
+
+/**
+ * hc_conf_load() - read the configuration
+ * @ret:   new configuration, owned by the caller; untouched on failure
+ * @path:  of the file, or NULL: the defaults alone
+ * @fault: HC_FAULT_INVALID_PARAMS with "file:line: what is wrong" as the message
+ *
+ * Return: 0, -EINVAL (see @fault), -errno of opening the file (also in @fault), -ENOMEM.
+ */
+int hc_conf_load(struct hc_conf **ret, const char *path, struct hc_fault *fault);
+struct hc_conf *hc_conf_free(struct hc_conf *conf);
+HC_DEFINE_CLEANUP(struct hc_conf *, hc_conf_free);
