@@ -2,9 +2,9 @@
 /*
  * The configuration: one INI file for all programs, one row an option (conf.c).
  *
- * Values are checked as they are read: an unknown section or key, a key given twice, a value that is not
- * of its type or out of range is an error with file and line. Every option has a default, so no file at
- * all is a valid configuration.
+ * Values are checked as they are read: an unknown section or key, a key given twice, a value that
+ * is not of its type or out of range is an error with file and line. Every option has a default, so
+ * no file at all is a valid configuration.
  */
 #pragma once
 
@@ -41,17 +41,17 @@ struct hc_list {
 };
 
 struct hc_conf {
-	struct { /* [hostcast]: what all programs share */
-		int log_level;      /* enum hc_log_level */
-		char *socket;       /* of the hub, MessagePack-RPC */
-		char *types_dir;    /* the shipped registry */
+	struct {		      /* [hostcast]: what all programs share */
+		int log_level;	      /* enum hc_log_level */
+		char *socket;	      /* of the hub, MessagePack-RPC */
+		char *types_dir;      /* the shipped registry */
 		char *types_site_dir; /* the site's own types; may be missing */
 	} hostcast;
-	struct { /* [hub] */
-		char *listen;      /* address for WebSocket; "" = none */
-		uint16_t port;     /* 0: any free one; it is logged */
-		char *web_socket;  /* UNIX socket that Apache proxies to; "" = none */
-		char *prefix;      /* before every endpoint, "/latest"; "" = none */
+	struct {		  /* [hub] */
+		char *listen;	  /* address for WebSocket; "" = none */
+		uint16_t port;	  /* 0: any free one; it is logged */
+		char *web_socket; /* UNIX socket that Apache proxies to; "" = none */
+		char *prefix;	  /* before every endpoint, "/latest"; "" = none */
 		uint64_t ring_bytes;
 	} hub;
 	struct { /* [log] */
@@ -66,31 +66,45 @@ struct hc_conf {
 		uint32_t pong_timeout_ms;
 		uint32_t patterns_max;
 	} clients;
-	struct { /* [auth] */
+	struct {		/* [auth] */
 		char *key_file; /* HS256 secret, at least 32 bytes; "" = no token is valid */
 		enum hc_publish_policy publish;
 	} auth;
-	struct { /* [mounts] */
+	struct {		       /* [mounts] */
 		char *mount_namespace; /* "host", "self" or a process id */
 		enum hc_bpf_use bpf;
 		enum hc_table_source table;
 		struct hc_list filesystems; /* types worth telling; "*" = all but the excluded */
 		struct hc_list exclude_filesystems; /* types never told */
-		struct hc_list exclude_paths;       /* glob(7) of mount paths never told */
-		char *state_file;                   /* the table, kept across a restart of the loader */
+		struct hc_list exclude_paths;	    /* glob(7) of mount paths never told */
+		char *state_file; /* the table, kept across a restart of the loader */
 		uint32_t reconcile_ms;
 	} mounts;
-	struct { /* [rest] */
+	struct {		     /* [rest] */
 		uint32_t timeout_ms; /* for one question to the hub */
 		uint64_t body_max_bytes;
 	} rest;
 };
 
+/** struct hc_conf_option - what the table knows of one option: for the sample, the manual, messages
+ */
+struct hc_conf_option {
+	const char *section;
+	const char *key;
+	const char *value; /* the default, as it would stand in the file */
+	const char *help;  /* one line */
+	bool reloadable;   /* taken over on SIGHUP; others need a restart */
+};
+
+/** hc_conf_option_at() - the option with that index, in the order of the sample; NULL behind the
+ * last */
+const struct hc_conf_option *hc_conf_option_at(size_t index);
+
 /**
  * hc_conf_load() - read the configuration
  * @ret:   new configuration, owned by the caller; untouched on failure
  * @path:  of the file, or NULL: the defaults alone
- * @fault: HC_FAULT_INVALID_PARAMS with "file:line: what is wrong" as the message
+ * @fault: HC_FAULT_INVALID_PARAMS with "file:line: [section] key: what is wrong" as the message
  *
  * Return: 0, -EINVAL (see @fault), -errno of opening the file (also in @fault), -ENOMEM.
  */
