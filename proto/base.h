@@ -12,30 +12,29 @@
 
 #define HC_PROTOCOL_VERSION 1 /* what "hello" carries as "version" */
 
-#define HC_CLEANUP(fn) __attribute__((cleanup(fn)))
+#define HC_CLEANUP(fn)		      __attribute__((cleanup(fn)))
 #define HC_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
 /* Defines fn##p(), the form of a destructor that HC_CLEANUP() wants. */
-#define HC_DEFINE_CLEANUP(type, fn)                                                                \
-	static inline void fn##p(type *p)                                                          \
-	{                                                                                          \
-		if (*p)                                                                            \
-			fn(*p);                                                                    \
-	}                                                                                          \
+#define HC_DEFINE_CLEANUP(type, fn) \
+	static inline void fn##p(type *p) \
+	{ \
+		if (*p) \
+			fn(*p); \
+	} \
 	struct hc_swallow_semicolon_
 
 #define HC_ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Hands an owned pointer over and leaves NULL behind, so that its cleanup does nothing. */
-#define hc_take(pointer)                                                                           \
-	({                                                                                         \
-		__auto_type taken_ = (pointer);                                                    \
-		(pointer) = NULL;                                                                  \
-		taken_;                                                                            \
+#define hc_take(pointer) \
+	({ \
+		__auto_type taken_ = (pointer); \
+		(pointer) = NULL; \
+		taken_; \
 	})
 
-#define hc_container_of(pointer, type, member)                                                     \
-	((type *)((char *)(pointer)-offsetof(type, member)))
+#define hc_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* Closes a descriptor that leaves scope; -1 means there is none. */
 static inline void hc_closep(int *fd)

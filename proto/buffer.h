@@ -2,8 +2,8 @@
 /*
  * A growable run of bytes.
  *
- * An append that finds no memory sets `failed` and leaves the bytes as they were; every later append
- * does nothing. So a writer appends freely and asks once, at the end.
+ * An append that finds no memory sets `failed` and leaves the bytes as they were; every later
+ * append does nothing. So a writer appends freely and asks once, at the end.
  */
 #pragma once
 

@@ -2,8 +2,9 @@
 /*
  * msgpack: bounded decoding with msgpack-c, and the few helpers for maps that everybody needs.
  *
- * msgpack-c allocates what a header announces: five bytes (dd 10 00 00 00) make it ask for 6.4 GB. So
- * hc_codec_skim() walks the bytes first, allocating nothing, and only what it lets through is unpacked.
+ * msgpack-c allocates what a header announces: five bytes (dd 10 00 00 00) make it ask for 6.4 GB.
+ * So hc_codec_skim() walks the bytes first, allocating nothing, and only what it lets through is
+ * unpacked.
  */
 #pragma once
 
@@ -13,26 +14,36 @@
 
 struct hc_fault;
 
-#define HC_CODEC_DEPTH_MAX 24      /* nested arrays and maps; msgpack-c itself stops at 32 */
+#define HC_CODEC_DEPTH_MAX    24    /* nested arrays and maps; msgpack-c itself stops at 32 */
 #define HC_CODEC_ELEMENTS_MAX 65536 /* values in one frame, keys counted */
 
 enum {
 	HC_CODEC_OK_,
 	HC_CODEC_E_MORE,    /* the bytes end inside the value */
 	HC_CODEC_E_INVALID, /* not msgpack (the byte 0xc1) */
-	HC_CODEC_E_LIMIT,   /* deeper or with more values than the limits above, or longer than len_max */
+	HC_CODEC_E_LIMIT,   /* deeper or with more values than the limits above, or longer than
+			       len_max */
+};
+
+/** struct hc_codec_skim - how far a value has been walked; start with { 0 } */
+struct hc_codec_skim {
+	size_t pos;	   /* bytes walked */
+	size_t n_elements; /* values announced so far */
+	unsigned int depth;
+	uint32_t left[HC_CODEC_DEPTH_MAX]; /* values still missing, per open container */
 };
 
 /**
  * hc_codec_skim() - find the end of one msgpack value without allocating
- * @data:    borrowed
+ * @skim:    where the last call stopped, so that a value that trickles in is walked once, not once
+ * a read
+ * @data:    the value from its first byte on; borrowed
  * @len_max: bytes the value may have
- * @ret_len: bytes of the value; set only on success
  *
  * An announced length beyond @len_max is refused at once, not waited for. O(values).
- * Return: 0 or HC_CODEC_E_*.
+ * Return: 0 with the value's length in skim->pos, or HC_CODEC_E_*.
  */
-int hc_codec_skim(const void *data, size_t len, size_t len_max, size_t *ret_len);
+int hc_codec_skim(struct hc_codec_skim *skim, const void *data, size_t len, size_t len_max);
 
 /**
  * hc_codec_unpack() - decode one value that hc_codec_skim() has let through
@@ -46,8 +57,8 @@ int hc_codec_unpack(msgpack_object *ret, msgpack_zone *zone, const void *data, s
  * hc_codec_check_json() - whether a value can be shown as JSON, whatever its source
  * @fault: gets HC_FAULT_MALFORMED with the pointer of the offending place; may be NULL
  *
- * Refused: binary and extension values, map keys that are not strings, a key twice in one map, text that
- * is not UTF-8, NaN and infinity.
+ * Refused: binary and extension values, map keys that are not strings, a key twice in one map, text
+ * that is not UTF-8, NaN and infinity.
  */
 bool hc_codec_check_json(const msgpack_object *value, struct hc_fault *fault);
 

@@ -44,5 +44,6 @@ int hc_envelope_from_name(struct hc_str name);
  * Unset fields are left out. In the spread envelope a payload field named "type" gives way to the
  * event's own.
  */
-void hc_envelope_write(struct hc_buffer *buffer, enum hc_envelope envelope, enum hc_time_format time,
-		       const struct hc_event *event, const struct hc_envelope_origin *origin);
+void hc_envelope_write(struct hc_buffer *buffer, enum hc_envelope envelope,
+		       enum hc_time_format time, const struct hc_event *event,
+		       const struct hc_envelope_origin *origin);

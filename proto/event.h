@@ -2,8 +2,9 @@
 /*
  * An event: something that happened, as it travels between the programs.
  *
- * As msgpack it is a map with the keys type, payload, timestamp and, where they are known, sequence,
- * channel, correlation_id and to. A publisher sends no sequence and no channel: the hub sets both.
+ * As msgpack it is a map with the keys type, payload, timestamp and, where they are known,
+ * sequence, channel, correlation_id and to. A publisher sends no sequence and no channel: the hub
+ * sets both.
  */
 #pragma once
 
@@ -11,20 +12,20 @@
 
 struct hc_fault;
 
-#define HC_EVENT_TYPE_MAX 64         /* bytes */
-#define HC_EVENT_CORRELATION_MAX 128 /* bytes */
-#define HC_EVENT_TO_MAX 128          /* bytes */
-#define HC_EVENT_BATCH_MAX 256       /* events in one publish */
-#define HC_EVENT_LEN_MAX 65536       /* bytes of one event as msgpack */
+#define HC_EVENT_TYPE_MAX	 64    /* bytes */
+#define HC_EVENT_CORRELATION_MAX 128   /* bytes */
+#define HC_EVENT_TO_MAX		 128   /* bytes */
+#define HC_EVENT_BATCH_MAX	 256   /* events in one publish */
+#define HC_EVENT_LEN_MAX	 65536 /* bytes of one event as msgpack */
 
 struct hc_event {
 	struct hc_str type;
 	msgpack_object payload; /* a map */
 	int64_t timestamp_unix_ms;
-	uint64_t sequence;            /* 0: not set (a publisher's, or a volatile event) */
-	struct hc_str channel;        /* empty: not set */
+	uint64_t sequence;	      /* 0: not set (a publisher's, or a volatile event) */
+	struct hc_str channel;	      /* empty: not set */
 	struct hc_str correlation_id; /* empty: not set */
-	struct hc_str to;             /* empty: everybody */
+	struct hc_str to;	      /* empty: everybody */
 };
 
 /**
@@ -39,5 +40,6 @@ struct hc_event {
 bool hc_event_read(struct hc_event *ret, const msgpack_object *map, int64_t now_unix_ms,
 		   struct hc_fault *fault);
 
-/** hc_event_pack() - pack the map of @event; the timestamp as RFC 3339 text, unset fields left out */
+/** hc_event_pack() - pack the map of @event; the timestamp as RFC 3339 text, unset fields left out
+ */
 void hc_event_pack(msgpack_packer *pk, const struct hc_event *event);

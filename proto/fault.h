@@ -2,8 +2,9 @@
 /*
  * What is wrong with something that came from outside: the error that its sender gets.
  *
- * On the UNIX socket a fault is the error of a MessagePack-RPC answer, {"code","message","details"};
- * the REST program turns the code into an HTTP status. Text in it is safe to show: valid UTF-8.
+ * On the UNIX socket a fault is the error of a MessagePack-RPC answer,
+ * {"code","message","details"}; the REST program turns the code into an HTTP status. Text in it is
+ * safe to show: valid UTF-8.
  */
 #pragma once
 
@@ -14,20 +15,21 @@
 
 enum hc_fault_code {
 	HC_FAULT_NONE,
-	HC_FAULT_MALFORMED,      /* the bytes are not msgpack or JSON, or not a message of this protocol */
-	HC_FAULT_TOO_LARGE,      /* a frame, a body, a nesting or a count beyond its limit */
+	HC_FAULT_MALFORMED, /* the bytes are not msgpack or JSON, or not a message of this protocol
+			     */
+	HC_FAULT_TOO_LARGE, /* a frame, a body, a nesting or a count beyond its limit */
 	HC_FAULT_UNKNOWN_METHOD, /* no such RPC method */
 	HC_FAULT_INVALID_PARAMS, /* a parameter is missing, of the wrong type or out of range */
-	HC_FAULT_UNKNOWN_TYPE,   /* no such event type in the registry */
-	HC_FAULT_SCHEMA,         /* the payload does not match the schema of its type */
-	HC_FAULT_UNAUTHORIZED,   /* no token, or one that is not valid */
-	HC_FAULT_FORBIDDEN,      /* whoever asks is known, and may not */
-	HC_FAULT_NOT_FOUND,      /* the thing asked for does not exist */
-	HC_FAULT_CONFLICT,       /* the same idempotency key with another body */
-	HC_FAULT_RATE_LIMITED,   /* too many requests: later */
-	HC_FAULT_UNAVAILABLE,    /* cannot tell whether it was done: again, with the same key */
-	HC_FAULT_STORAGE_FULL,   /* not stored: no space */
-	HC_FAULT_INTERNAL,       /* our own mistake, or no memory */
+	HC_FAULT_UNKNOWN_TYPE,	 /* no such event type in the registry */
+	HC_FAULT_SCHEMA,	 /* the payload does not match the schema of its type */
+	HC_FAULT_UNAUTHORIZED,	 /* no token, or one that is not valid */
+	HC_FAULT_FORBIDDEN,	 /* whoever asks is known, and may not */
+	HC_FAULT_NOT_FOUND,	 /* the thing asked for does not exist */
+	HC_FAULT_CONFLICT,	 /* the same idempotency key with another body */
+	HC_FAULT_RATE_LIMITED,	 /* too many requests: later */
+	HC_FAULT_UNAVAILABLE,	 /* cannot tell whether it was done: again, with the same key */
+	HC_FAULT_STORAGE_FULL,	 /* not stored: no space */
+	HC_FAULT_INTERNAL,	 /* our own mistake, or no memory */
 	HC_FAULT_MAX_
 };
 

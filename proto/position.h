@@ -2,14 +2,14 @@
 /*
  * A position in the log: "<epoch>-<sequence>".
  *
- * The epoch is random, made when a log is created; the sequence counts from 1 within it. Two positions
- * compare only if their epochs are equal.
+ * The epoch is random, made when a log is created; the sequence counts from 1 within it. Two
+ * positions compare only if their epochs are equal.
  */
 #pragma once
 
 #include "proto/base.h"
 
-#define HC_EPOCH_LEN 16    /* bytes: 64 random bits in lower-case hexadecimal */
+#define HC_EPOCH_LEN	16 /* bytes: 64 random bits in lower-case hexadecimal */
 #define HC_POSITION_MAX 40 /* bytes with the NUL: 16 + "-" + 20 digits */
 
 struct hc_position {

@@ -3,18 +3,19 @@
  * MessagePack-RPC over a UNIX stream socket.
  *
  *   request       [0, id, method, [params]]     params is one map
- *   response      [1, id, error, result]        one of the two is nil; error is {"code","message","details"}
- *   notification  [2, method, [params]]
+ *   response      [1, id, error, result]        one of the two is nil; error is
+ * {"code","message","details"} notification  [2, method, [params]]
  *
- * The reader serves both sides. The client is non-blocking; hc_rpc_client_call() waits on top of it.
+ * The reader serves both sides. The client is non-blocking; hc_rpc_client_call() waits on top of
+ * it.
  *
  * Source: github.com/msgpack-rpc/msgpack-rpc, spec.md.
  */
 #pragma once
 
-#include <msgpack.h>
+#include <sys/types.h>
 
-#include "proto/buffer.h"
+#include "proto/codec.h"
 #include "proto/fault.h"
 
 #define HC_RPC_FRAME_MAX (1024 * 1024) /* bytes of one message */
@@ -28,7 +29,7 @@ enum hc_rpc_kind {
 /** struct hc_rpc_message - one message; borrows from the reader until its next use */
 struct hc_rpc_message {
 	enum hc_rpc_kind kind;
-	uint32_t id;           /* request, response */
+	uint32_t id;	       /* request, response */
 	struct hc_str method;  /* request, notification */
 	msgpack_object params; /* request, notification: a map (possibly empty) */
 	msgpack_object error;  /* response: nil or a map */
@@ -37,12 +38,14 @@ struct hc_rpc_message {
 
 enum {
 	HC_RPC_OK_,
-	HC_RPC_E_MORE,      /* no whole message yet */
-	HC_RPC_E_MESSAGE,   /* msgpack, but not a message of this protocol: skipped, the stream goes on */
-	HC_RPC_E_MALFORMED, /* not msgpack, or beyond the limits: the stream cannot be followed further */
+	HC_RPC_E_MORE,	    /* no whole message yet */
+	HC_RPC_E_MESSAGE,   /* msgpack, but not a message of this protocol: skipped, the stream goes
+			       on */
+	HC_RPC_E_MALFORMED, /* not msgpack, or beyond the limits: the stream cannot be followed
+			       further */
 	HC_RPC_E_CLOSED,    /* the peer has closed, or there is no connection */
 	HC_RPC_E_TIMEOUT,   /* no answer in time: whether it was done is unknown */
-	HC_RPC_E_FAULT,     /* the peer answered with an error */
+	HC_RPC_E_FAULT,	    /* the peer answered with an error */
 };
 
 /* ---- messages out ------------------------------------------------------------------------- */
@@ -62,8 +65,9 @@ void hc_rpc_read_fault(struct hc_fault *ret, const msgpack_object *error);
 
 struct hc_rpc_reader {
 	struct hc_buffer in;
-	size_t start;      /* bytes of `in` already handed out */
-	msgpack_zone zone; /* of the message handed out last */
+	size_t start;		   /* bytes of `in` already handed out */
+	struct hc_codec_skim skim; /* of the message that is coming in */
+	msgpack_zone zone;	   /* of the message handed out last */
 };
 
 int hc_rpc_reader_init(struct hc_rpc_reader *reader);
@@ -81,8 +85,8 @@ ssize_t hc_rpc_reader_fill(struct hc_rpc_reader *reader, int fd, size_t len_max)
 /**
  * hc_rpc_reader_next() - take the next whole message
  * @ret:   borrows from @reader until the next fill or next
- * @fault: what is wrong, for HC_RPC_E_MESSAGE and HC_RPC_E_MALFORMED; ret->id is set if it was readable,
- *         else 0
+ * @fault: what is wrong, for HC_RPC_E_MESSAGE and HC_RPC_E_MALFORMED; ret->id is set if it was
+ * readable, else 0
  *
  * Return: 0, HC_RPC_E_MORE, HC_RPC_E_MESSAGE, HC_RPC_E_MALFORMED, or -ENOMEM.
  */
@@ -97,7 +101,8 @@ struct hc_rpc_client;
  * hc_rpc_client_connect() - connect to the hub
  * @path: of the socket
  *
- * Return: 0 or -errno of socket(2) or connect(2): -ENOENT and -ECONNREFUSED mean that there is no hub.
+ * Return: 0 or -errno of socket(2) or connect(2): -ENOENT and -ECONNREFUSED mean that there is no
+ * hub.
  */
 int hc_rpc_client_connect(struct hc_rpc_client **ret, const char *path);
 struct hc_rpc_client *hc_rpc_client_free(struct hc_rpc_client *client);
@@ -120,7 +125,8 @@ short hc_rpc_client_events(const struct hc_rpc_client *client);
 int hc_rpc_client_request(struct hc_rpc_client *client, const char *method,
 			  const struct hc_buffer *params, uint32_t *ret_id);
 
-/** hc_rpc_client_respond() - queue a response that was packed by hc_rpc_pack_result() or _error() */
+/** hc_rpc_client_respond() - queue a response that was packed by hc_rpc_pack_result() or _error()
+ */
 int hc_rpc_client_respond(struct hc_rpc_client *client, const struct hc_buffer *response);
 
 /** hc_rpc_client_flush() - send what waits; 0 (some may still wait) or HC_RPC_E_CLOSED */
@@ -148,7 +154,8 @@ int hc_rpc_client_next(struct hc_rpc_client *client, struct hc_rpc_message *ret,
  * @fault:      the peer's error, for HC_RPC_E_FAULT; else HC_FAULT_UNAVAILABLE and why
  *
  * Other messages that arrive meanwhile are dropped: for clients that only ask.
- * Return: 0, HC_RPC_E_FAULT, HC_RPC_E_CLOSED, HC_RPC_E_TIMEOUT, HC_RPC_E_MALFORMED, -ENOMEM, -EMSGSIZE.
+ * Return: 0, HC_RPC_E_FAULT, HC_RPC_E_CLOSED, HC_RPC_E_TIMEOUT, HC_RPC_E_MALFORMED, -ENOMEM,
+ * -EMSGSIZE.
  */
 int hc_rpc_client_call(struct hc_rpc_client *client, const char *method,
 		       const struct hc_buffer *params, int timeout_ms, msgpack_object *ret_result,

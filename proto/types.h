@@ -29,11 +29,12 @@ struct hc_type {
 	const char *channel;
 	const char *description;
 	const struct hc_schema *schema;
-	const json_t *payload;      /* the schema as it stands in the file, its $defs within */
-	const char *retained_key;   /* payload field; "" = one for the type; NULL = not retained */
-	const struct hc_type *clears; /* an event of this type clears the retained one of that type */
-	uint16_t index;             /* 0 .. hc_types_count() - 1, in the order of names */
-	bool is_volatile;           /* broadcast, not logged */
+	const json_t *payload;	  /* the schema as it stands in the file, its $defs within */
+	const char *retained_key; /* payload field; "" = one for the type; NULL = not retained */
+	const struct hc_type
+		*clears;  /* an event of this type clears the retained one of that type */
+	uint16_t index;	  /* 0 .. hc_types_count() - 1, in the order of names */
+	bool is_volatile; /* broadcast, not logged */
 };
 
 /**

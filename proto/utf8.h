@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UTF-8: is it, and if not, make it so. JSON and WebSocket text must be valid (RFC 8259 section 8.1,
- * RFC 6455 section 8.1), while labels and paths are any bytes whatever.
+ * UTF-8: is it, and if not, make it so. JSON and WebSocket text must be valid (RFC 8259
+ * section 8.1, RFC 6455 section 8.1), while labels and paths are any bytes whatever.
  */
 #pragma once
 
@@ -18,9 +18,9 @@ bool hc_utf8_valid(struct hc_str text);
 /**
  * hc_utf8_clean() - append @text, showing U+FFFD for what a display must not get
  *
- * Replaced are malformed sequences (one mark per byte), C0 and C1 controls, DEL, and the bidirectional
- * and invisible format characters (U+200B..200F, 202A..202E, 2060..2064, 2066..206F, FEFF), which can
- * make one name look like another.
+ * Replaced are malformed sequences (one mark per byte), C0 and C1 controls, DEL, and the
+ * bidirectional and invisible format characters (U+200B..200F, 202A..202E, 2060..2064, 2066..206F,
+ * FEFF), which can make one name look like another.
  *
  * Return: whether anything was replaced, so that the caller can send the raw bytes beside it.
  */
