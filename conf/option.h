@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options: one row each, with type, range, default, unit and whether a reload takes it over.
+ */
+#pragma once
+
+#include "conf/conf.h"
+
+#define HC_OPTION_EXPECTED_MAX 128 /* bytes of "a duration from 100ms to 1h" with the NUL */
+
+enum hc_option_kind {
+	HC_OPTION_ADDRESS,   /* IPv4 or IPv6, or empty */
+	HC_OPTION_PREFIX,    /* of a URL path, or empty */
+	HC_OPTION_NAMESPACE, /* "host", "self", or a process id */
+	HC_OPTION_PATH,
+	HC_OPTION_SOCKET, /* a path that fits struct sockaddr_un */
+	HC_OPTION_U16,
+	HC_OPTION_U32,
+	HC_OPTION_BYTES,
+	HC_OPTION_DURATION, /* uint32_t, milliseconds */
+	HC_OPTION_CHOICE,   /* an enum */
+	HC_OPTION_LIST,
+};
+
+struct hc_choice {
+	const char *name; /* NULL ends the table */
+	int value;
+};
+
+struct hc_option {
+	struct hc_conf_option about;
+	enum hc_option_kind kind;
+	size_t offset; /* in struct hc_conf */
+	uint64_t min,
+		max; /* numbers: both included; text: 1 as min means that it may not be empty */
+	const struct hc_choice *choices;
+};
+
+extern const struct hc_option hc_options[];
+extern const size_t hc_options_count;
+
+/** hc_option_find() - the option of that name; @section NULL: of any section; NULL if there is none
+ */
+const struct hc_option *hc_option_find(const char *section, const char *key);
+
+/**
+ * hc_option_store() - read a value into its place
+ * @conf: zeroed, or filled by earlier calls
+ * @more: add to a list instead of replacing it
+ *
+ * Return: 0, -EINVAL for a value that does not fit the option, or -ENOMEM.
+ */
+int hc_option_store(const struct hc_option *option, struct hc_conf *conf, const char *text,
+		    bool more);
+
+/** hc_option_clear() - free what the option holds in @conf */
+void hc_option_clear(const struct hc_option *option, struct hc_conf *conf);
+
+/** hc_option_expect() - what a valid value is, in words that let the reader write one at once */
+void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_option *option);
