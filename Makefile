@@ -58,6 +58,20 @@ $B/shared.a: $(call objs,proto) $(call objs,conf)
 $B/%.o: %.c Makefile
 	$(call say,CC) mkdir -p $(@D) && $(CC) $(cpp_flags) $(c_flags) -c $< -o $@
 
+# ---- BPF: source -> object -> skeleton header --------------------------------
+# The skeleton is generated code: -isystem keeps its warnings out of ours.
+bpf_arch  = $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+
+$B/%.bpf.o: %.bpf.c Makefile
+	$(call say,BPF) mkdir -p $(@D) && $(CLANG) -target bpf -D__TARGET_ARCH_$(bpf_arch) -g -O2 \
+	  -Wall -Wextra -Werror -I. -MMD -MP -c $< -o $@
+
+$B/%.skel.h: $B/%.bpf.o
+	$(call say,SKEL) $(BPFTOOL) gen skeleton $< > $@
+
+$(call objs,bpf): | $(patsubst %.bpf.c,$B/%.skel.h,$(wildcard bpf/*.bpf.c))
+$B/bpf/source.o: CPPFLAGS += -isystem $B
+
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $(@:$B/%=%);)
 
 -include $(shell find .build -name '*.d' 2>/dev/null)
