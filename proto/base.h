@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HC_VERSION "0.1.0"    /* of all programs */
 #define HC_PROTOCOL_VERSION 1 /* what "hello" carries as "version" */
 
 #define HC_CLEANUP(fn)		      __attribute__((cleanup(fn)))
