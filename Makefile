@@ -69,8 +69,23 @@ $B/shared.a: $(call objs,proto) $(call objs,conf)
 $B/%.o: %.c $B/flags
 	$(call say,CC) mkdir -p $(@D) && $(CC) $(cpp_flags) $(c_flags) -c $< -o $@
 
+# ---- BPF: source -> object -> skeleton header --------------------------------
+# The skeleton is generated code: -isystem keeps its warnings out of ours.
+bpf_arch  = $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+bpf_flags = -target bpf -D__TARGET_ARCH_$(bpf_arch) -g -O2 -Wall -Wextra -Werror -I.
+
+$B/%.bpf.o: %.bpf.c $B/flags
+	$(call say,BPF) mkdir -p $(@D) && $(CLANG) $(bpf_flags) -MMD -MP -c $< -o $@
+
+$B/%.skel.h: $B/%.bpf.o
+	$(call say,SKEL) $(BPFTOOL) gen skeleton $< > $@
+
+$(call objs,bpf): | $(patsubst %.bpf.c,$B/%.skel.h,$(wildcard bpf/*.bpf.c))
+$B/bpf/source.o: private CPPFLAGS += -isystem $B
+
+# ---- what the objects depend on besides their sources ---------------------------
 # Written only when the flags change, so that a change of SAN, CFLAGS or prefix rebuilds what it must.
-$B/flags: export flags_text = $(CC) $(cpp_flags) $(c_flags) $(LDFLAGS)
+$B/flags: export flags_text = $(CC) $(cpp_flags) $(c_flags) $(LDFLAGS) $(CLANG) $(bpf_flags)
 $B/flags: FORCE
 	@mkdir -p $(@D) && { printf '%s\n' "$$flags_text" | cmp -s - $@ || printf '%s\n' "$$flags_text" >$@; }
 .PHONY: FORCE
