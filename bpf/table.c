@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* Both arrays are sorted, so a diff is one walk along two of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bpf/table.h"
+
+struct hc_table *hc_table_new(bool unique_ids)
+{
+	struct hc_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->n_refs = 1;
+	table->unique_ids = unique_ids;
+	return table;
+}
+
+struct hc_table *hc_table_ref(struct hc_table *table)
+{
+	if (table)
+		table->n_refs++;
+	return table;
+}
+
+struct hc_table *hc_table_unref(struct hc_table *table)
+{
+	size_t i;
+
+	if (!table || --table->n_refs)
+		return NULL;
+	for (i = 0; i < table->n; i++)
+		hc_mount_unref(table->mounts[i]);
+	free(table->mounts);
+	free(table->by_path);
+	free(table);
+	return NULL;
+}
+
+int hc_table_add(struct hc_table *table, struct hc_mount *mount)
+{
+	if (table->n == table->cap) {
+		size_t cap = table->cap ? 2 * table->cap : 64;
+		struct hc_mount **mounts =
+			reallocarray(table->mounts, cap, sizeof(struct hc_mount *));
+
+		if (!mounts)
+			return -ENOMEM;
+		table->mounts = mounts;
+		table->cap = cap;
+	}
+	table->mounts[table->n++] = hc_mount_ref(mount);
+	return 0;
+}
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const struct hc_mount *const *first = a, *const *second = b;
+
+	return compare_numbers((*first)->row.id, (*second)->row.id);
+}
+
+static int compare_depths(const void *a, const void *b)
+{
+	const struct hc_mount *const *first = a, *const *second = b;
+	int r = compare_numbers((*first)->depth, (*second)->depth);
+
+	return r ? r : compare_ids(a, b);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	const struct hc_mount *const *first = a, *const *second = b;
+	int r = strcmp((*first)->row.path, (*second)->row.path);
+
+	return r ? r : compare_depths(a, b);
+}
+
+struct hc_mount *hc_table_find(const struct hc_table *table, uint64_t id)
+{
+	struct hc_mount key = { .row.id = id };
+	const struct hc_mount *key_at = &key;
+	struct hc_mount **found = NULL;
+
+	if (table->n)
+		found = bsearch(&key_at, table->mounts, table->n, sizeof(struct hc_mount *),
+				compare_ids);
+	return found ? *found : NULL;
+}
+
+/* Bounded by the number of mounts: a table from a file may have a parent that is its own child. */
+static unsigned int count_parents(const struct hc_table *table, const struct hc_mount *mount)
+{
+	unsigned int depth = 0;
+
+	while (depth < table->n && mount->row.parent_id != mount->row.id) {
+		mount = hc_table_find(table, mount->row.parent_id);
+		if (!mount)
+			break;
+		depth++;
+	}
+	return depth;
+}
+
+int hc_table_seal(struct hc_table *table)
+{
+	size_t i;
+
+	if (!table->n)
+		return 0;
+	table->by_path = calloc(table->n, sizeof(struct hc_mount *));
+	if (!table->by_path)
+		return -ENOMEM;
+	qsort(table->mounts, table->n, sizeof(struct hc_mount *), compare_ids);
+	for (i = 0; i < table->n; i++)
+		table->mounts[i]->depth = count_parents(table, table->mounts[i]);
+	memcpy(table->by_path, table->mounts, table->n * sizeof(struct hc_mount *));
+	qsort(table->by_path, table->n, sizeof(struct hc_mount *), compare_paths);
+	return 0;
+}
+
+/* The index in by_path of the first mount whose path is not before @path. */
+static size_t lower_bound(const struct hc_table *table, const char *path)
+{
+	size_t low = 0, high = table->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(table->by_path[middle]->row.path, path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct hc_mount *hc_table_top(const struct hc_table *table, const char *path, hc_told_fn told,
+			      const void *context)
+{
+	struct hc_mount *top = NULL;
+	size_t i;
+
+	for (i = lower_bound(table, path);
+	     i < table->n && !strcmp(table->by_path[i]->row.path, path); i++) {
+		if (!told || told(&table->by_path[i]->row, context))
+			top = table->by_path[i];
+	}
+	return top;
+}
+
+static char *join_paths(const char *top, const char *below)
+{
+	char *joined;
+
+	if (!*below)
+		return strdup(top);
+	if (!strcmp(top, "/"))
+		return strdup(below);
+	return asprintf(&joined, "%s%s", top, below) < 0 ? NULL : joined;
+}
+
+/* What of @root lies below @top, "" or "/...". */
+static const char *path_below(const char *top, const char *root)
+{
+	size_t len = strcmp(top, "/") ? strlen(top) : 0;
+
+	return root[len] && strcmp(root + len, "/") ? root + len : "";
+}
+
+int hc_table_bind_of(char **ret, const struct hc_table *table, const struct hc_mount *mount)
+{
+	const struct hc_mount_row *row = &mount->row;
+	bool is_btrfs = !strcmp(row->fstype, "btrfs");
+	bool is_part = strcmp(row->root, "/") && !is_btrfs;
+	const struct hc_mount *whole = NULL;
+	char *text;
+	size_t i;
+
+	for (i = 0; i < table->n; i++) {
+		const struct hc_mount *other = table->mounts[i];
+
+		if (other->row.major != row->major || other->row.minor != row->minor ||
+		    other->row.id >= row->id || strcmp(other->row.fstype, row->fstype) ||
+		    !hc_path_covers(other->row.root, row->root))
+			continue;
+		whole = other;
+		break;
+	}
+	if (!whole && !is_part)
+		return 0;
+	text = whole ? join_paths(whole->row.path, path_below(whole->row.root, row->root))
+		     : strdup(row->root);
+	if (!text)
+		return -ENOMEM;
+	*ret = text;
+	return 1;
+}
+
+/* ---- differences -------------------------------------------------------------------------- */
+
+void hc_differences_deinit(struct hc_differences *differences)
+{
+	free(differences->items);
+	*differences = (struct hc_differences){ 0 };
+}
+
+static bool is_same(const struct hc_table *old, const struct hc_table *new,
+		    const struct hc_mount_row *a, const struct hc_mount_row *b)
+{
+	if (old->unique_ids != new->unique_ids)
+		return false;
+	if (a->id != b->id)
+		return false;
+	return new->unique_ids ||
+	       (a->major == b->major && a->minor == b->minor && !strcmp(a->root, b->root) &&
+		!strcmp(a->source, b->source) && !strcmp(a->fstype, b->fstype));
+}
+
+/* Children first, and what was mounted last first; then parents first, in the order of mounting. */
+static int compare_differences(const void *a, const void *b)
+{
+	const struct hc_difference *first = a, *second = b;
+	int r;
+
+	if (first->kind != second->kind)
+		return first->kind < second->kind ? -1 : 1;
+	r = compare_depths(&first->mount, &second->mount);
+	return first->kind == HC_DIFFERENCE_GONE ? -r : r;
+}
+
+static void append(struct hc_differences *to, enum hc_difference_kind kind, struct hc_mount *mount,
+		   struct hc_mount *moved)
+{
+	to->items[to->n++] = (struct hc_difference){ .kind = kind, .mount = mount, .moved = moved };
+}
+
+static void collect(struct hc_differences *to, const struct hc_table *old,
+		    const struct hc_table *new)
+{
+	size_t i = 0, j = 0;
+
+	while (i < old->n || j < new->n) {
+		struct hc_mount *was = i < old->n ? old->mounts[i] : NULL;
+		struct hc_mount *is = j < new->n ? new->mounts[j] : NULL;
+
+		if (was && is && is_same(old, new, &was->row, &is->row)) {
+			if (!is->device && was->device)
+				hc_mount_set_device(is, was->device);
+			if (strcmp(was->row.path, is->row.path)) {
+				append(to, HC_DIFFERENCE_GONE, was, is);
+				append(to, HC_DIFFERENCE_NEW, is, was);
+			}
+			i++;
+			j++;
+		} else if (was && (!is || was->row.id <= is->row.id)) {
+			append(to, HC_DIFFERENCE_GONE, was, NULL);
+			i++;
+		} else {
+			append(to, HC_DIFFERENCE_NEW, is, NULL);
+			j++;
+		}
+	}
+}
+
+static int compare_by_path(const void *a, const void *b)
+{
+	const struct hc_difference *const *first = a, *const *second = b;
+	int r = strcmp((*first)->mount->row.path, (*second)->mount->row.path);
+
+	return r ? r : compare_numbers((uintptr_t)*first, (uintptr_t)*second);
+}
+
+/* For each path that was spoken of: is the last word about it the mount that is now seen there? */
+static int reveal(struct hc_differences *to, const struct hc_table *new, hc_told_fn told,
+		  const void *context)
+{
+	size_t n_told = 0, n = to->n, i;
+	struct hc_difference **order = calloc(n ? n : 1, sizeof(struct hc_difference *));
+
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		if (to->items[i].told)
+			order[n_told++] = &to->items[i];
+	}
+	qsort(order, n_told, sizeof(struct hc_difference *), compare_by_path);
+	for (i = 0; i < n_told; i++) {
+		const char *path = order[i]->mount->row.path;
+		struct hc_mount *top;
+
+		if (i + 1 < n_told && !strcmp(path, order[i + 1]->mount->row.path))
+			continue;
+		top = hc_table_top(new, path, told, context);
+		if (!top || (order[i]->kind == HC_DIFFERENCE_NEW && order[i]->mount == top))
+			continue;
+		append(to, HC_DIFFERENCE_REVEALED, top, NULL);
+		to->items[to->n - 1].told = true;
+	}
+	free(order);
+	return 0;
+}
+
+int hc_table_diff(struct hc_differences *ret, const struct hc_table *old,
+		  const struct hc_table *new, hc_told_fn told, const void *context)
+{
+	size_t n_max = 2 * (old->n + new->n), i;
+
+	*ret = (struct hc_differences){ .items = calloc(n_max + 1, sizeof(*ret->items)) };
+	if (!ret->items)
+		return -ENOMEM;
+	collect(ret, old, new);
+	qsort(ret->items, ret->n, sizeof(*ret->items), compare_differences);
+	for (i = 0; i < ret->n; i++)
+		ret->items[i].told = !told || told(&ret->items[i].mount->row, context);
+	return reveal(ret, new, told, context);
+}
