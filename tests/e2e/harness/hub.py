@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""The hub alone: for what needs neither Apache nor a kernel."""
+import configparser
+import os
+import secrets
+import signal
+import subprocess
+
+from harness import ports
+from harness.events import unique
+from harness.processes import (Process, REPO, Readiness, program, remove, sanitizer_environment,
+                               sanitizer_reports, short_tempdir)
+from harness.rpc import Rpc
+from harness.websocket import RawWebSocket, WebSocket
+
+
+def write_config(path, base, extra=None):
+    """An INI file of sections; `extra` overrides."""
+    sections = {name: dict(keys) for name, keys in base.items()}
+    for name, keys in (extra or {}).items():
+        sections.setdefault(name, {}).update(keys)
+    config = configparser.RawConfigParser()
+    config.optionxform = str
+    config.read_dict(sections)
+    with open(path, "w") as file:
+        config.write(file, space_around_delimiters=True)
+
+
+class Hub:
+    """hostcast-ws with a configuration of its own in a directory of its own."""
+
+    def __init__(self, extra=None):
+        self.run = short_tempdir()
+        self.port = ports.take()
+        self.socket = self.run / "hub.sock"
+        self.web_socket = self.run / "ws.sock"
+        self.config = self.run / "hostcast.conf"
+        self.key = self.run / "key"
+        self.key.write_text(secrets.token_hex(32) + "\n")
+        self.key.chmod(0o600)
+        self.process = None
+        self.configure(extra)
+
+    def configure(self, extra=None):
+        write_config(self.config, {
+            "hostcast": {"socket": self.socket, "types_dir": REPO / "proto/types",
+                         "types_site_dir": self.run / "types.d"},
+            "hub": {"port": self.port.number, "web_socket": self.web_socket},
+            "log": {"path": self.run / "events.db"},
+            "auth": {"key_file": self.key},
+            "mounts": {"state": self.run / "mounts"},
+        }, extra)
+
+    def environment(self, **more):
+        return {**os.environ, **sanitizer_environment(self.run), **more}
+
+    def spawn(self, *arguments, config=None):
+        """The program, not waited for: for starts that fail."""
+        return Process([program("hostcast-ws"), "-c", config or self.config, *arguments],
+                       env=self.environment())
+
+    def start(self):
+        readiness = Readiness(self.run)
+        try:
+            self.process = Process([program("hostcast-ws"), "-c", self.config],
+                                   env=self.environment(NOTIFY_SOCKET=str(readiness.path)))
+            readiness.wait(self.process)
+        finally:
+            readiness.close()
+        return self
+
+    def kill(self):
+        """As the kernel's OOM killer would."""
+        self.process.signal(signal.SIGKILL)
+        self.process.popen.wait()
+
+    def stop(self):
+        """TERM; the hub must end in time, with status 0."""
+        status = self.process.stop()
+        assert status == 0, f"the hub ended with {status}\n{self.process.output}"
+
+    def close(self):
+        """Stop, and look at what is left behind."""
+        try:
+            if self.process and self.process.popen.poll() is None:
+                self.stop()
+            reports = sanitizer_reports(self.run)
+            output = self.process.output if self.process else ""
+            assert not reports, reports
+            assert "Sanitizer" not in output and "runtime error:" not in output, output
+        finally:
+            if self.process:
+                self.process.kill()
+            self.port.release()
+            remove(self.run)
+
+    # ---- talking to it -------------------------------------------------------------------
+
+    def rpc(self, **more):
+        return Rpc(self.socket, **more)
+
+    def url(self, path="/ws/events"):
+        return f"ws://127.0.0.1:{self.port.number}{path}"
+
+    def client(self, path="/ws/events", **more):
+        return WebSocket(self.url(path), **more)
+
+    def raw(self, path="/ws/events", **more):
+        return RawWebSocket(self.port.number, path, **more)
+
+    def token(self, **claims):
+        return make_token(self.config, **claims)
+
+
+def make_token(config, *, publish=(), subscribe=(), admin=False, ttl=None, subject=None):
+    """A token of the hostcast command, with nothing but these grants."""
+    argv = [program("hostcast"), "-c", str(config), "token", "--sub", subject or unique("user")]
+    for pattern in publish:
+        argv += ["--publish", pattern]
+    for pattern in subscribe:
+        argv += ["--subscribe", pattern]
+    if admin:
+        argv.append("--admin")
+    if ttl:
+        argv += ["--ttl", ttl]
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
