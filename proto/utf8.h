@@ -25,3 +25,13 @@ bool hc_utf8_valid(struct hc_str text);
  * Return: whether anything was replaced, so that the caller can send the raw bytes beside it.
  */
 bool hc_utf8_clean(struct hc_buffer *buffer, struct hc_str text);
+
+/**
+ * hc_utf8_clean_fixed() - the same into memory of fixed size
+ * @ret:  gets the cleaned text and a NUL; what does not fit is cut at a character
+ * @size: of @ret, at least 1
+ *
+ * For text that must be told even when there is no memory.
+ * Return: bytes in @ret without the NUL.
+ */
+size_t hc_utf8_clean_fixed(char *ret, size_t size, struct hc_str text);
