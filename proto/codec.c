@@ -118,6 +118,8 @@ static int skim_one(struct hc_codec_skim *skim, const unsigned char *data, size_
 	if (head.body_len > len_max || head.n_values > len_max ||
 	    skim->pos + head.head_len + head.body_len + head.n_values > len_max)
 		return HC_CODEC_E_LIMIT;
+	if (head.is_container && skim->depth == HC_CODEC_DEPTH_MAX)
+		return HC_CODEC_E_LIMIT; /* an empty one too: msgpack-c and our walkers go in */
 	skim->n_elements += head.n_values;
 	if (skim->n_elements > HC_CODEC_ELEMENTS_MAX)
 		return HC_CODEC_E_LIMIT;
@@ -130,8 +132,6 @@ static int skim_one(struct hc_codec_skim *skim, const unsigned char *data, size_
 		close_value(skim);
 		return 0;
 	}
-	if (skim->depth == HC_CODEC_DEPTH_MAX)
-		return HC_CODEC_E_LIMIT;
 	skim->left[skim->depth++] = (uint32_t)head.n_values;
 	return 0;
 }
