@@ -63,6 +63,8 @@ static bool read_field(struct hc_event *event, struct hc_str key, const msgpack_
 		return true;
 	}
 	if (hc_str_is(key, "sequence")) {
+		if (value->type == MSGPACK_OBJECT_NIL)
+			return true;
 		if (value->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
 			return fail_at(fault, "sequence", "must be a positive integer");
 		event->sequence = value->via.u64;
