@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+/*
+ * hostcast in a browser: what happens on the host, the moment it happens.
+ *
+ *	const hostcast = new Hostcast().connect();
+ *	hostcast.on('device.*', (payload, event) => console.log(event.type, payload));
+ *	hostcast.addEventListener('gap', () => fetchEverythingAgain());
+ *
+ * The client is a cursor. It knows its position in the hub's log, <epoch>-<sequence>, hands it over
+ * whenever it comes back, and gets what it missed. What cannot be had any more is told by a `gap`
+ * event before the first newer event; a page then asks REST for the present state. An event that
+ * arrives twice is shown once. It never gives up, unless the hub says that coming back is no use.
+ *
+ * Dispatches `statechange`, `gap` and `control` (whatever else the hub says); hostcast.d.ts has the
+ * shapes. Nothing is queued for sending: only what was subscribed to is said again.
+ */
+
+const CLOSE_IDLE = 4000; // ours: the connection is silent, so probably dead
+const CLOSE_POSITION_LOST = 4010;
+
+const DEFAULTS = {
+	url: '/ws/events',
+	api: '/api', // null: there is no REST program to ask
+	token: null,
+	resume: true, // false for endpoints whose events carry no sequence
+	minDelayMs: 500,
+	maxDelayMs: 20_000,
+	steadyMs: 5_000, // a connection that lived this long starts the delays anew
+	idleMs: 75_000, // the hub says something every 30 s: two lost, and some patience
+	answerMs: 10_000, // for a connection to open, or for a doubtful one to answer
+};
+
+/** How long to wait before the nth attempt: full jitter, so that clients do not return as a herd. */
+export function delayFor(attempt, { minDelayMs, maxDelayMs } = DEFAULTS, random = Math.random) {
+	const ceiling = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(attempt + 1, 30));
+	return minDelayMs + random() * (ceiling - minDelayMs);
+}
+
+/** The grammar of the hub: `*`, `alert.*`, `job.progress`; a star stands only at the end. */
+export function isPattern(text) {
+	return text.length <= 128 && /^(\*|[\w-]+(\.[\w-]+)*(\.\*)?)$/.test(text);
+}
+
+/** Whether an event of that type is wanted; the pattern must be valid. */
+export function matches(pattern, type) {
+	return pattern.endsWith('*') ? type.startsWith(pattern.slice(0, -1)) : pattern === type;
+}
+
+function check(pattern) {
+	if (!isPattern(pattern))
+		throw new TypeError(`not an event type or pattern: ${JSON.stringify(pattern)}`);
+	return pattern;
+}
+
+/** "<epoch>-<sequence>" in its parts, or null. */
+function parsePosition(text) {
+	const found = /^([0-9a-f]+)-(\d+)$/.exec(text ?? '');
+	return found && { epoch: found[1], sequence: Number(found[2]) };
+}
+
+/** A sequence that stands alone or in a position. */
+function sequenceOf(value) {
+	return typeof value === 'number' ? value : parsePosition(value)?.sequence;
+}
+
+/** What the hub says about the connection, not about the host. */
+function isControl({ type }) {
+	return !type || /^(connection\..*|error|subscribed|unsubscribed)$/.test(type);
+}
+
+/** The endpoints differ in their envelope: `payload`, `data`, or fields beside the type. */
+function payloadOf(message) {
+	return message.payload ?? message.data ?? message;
+}
+
+export class Hostcast extends EventTarget {
+	#options;
+	#state = 'idle';
+	#handlers = new Map(); // pattern => set of handlers
+	#wanted = null; // patterns asked of the hub; null: never asked, it sends everything
+	#socket = null;
+	#run = 0; // counts attempts, so that a late answer for an older one is noticed
+	#attempts = 0; // without a steady connection in between
+	#epoch = null; // null: position unknown
+	#sequence = null; // of the newest event seen
+	#behindUs = false; // there was a connection: from now on, not knowing the position is a gap
+	#openedAt = Infinity; // not open
+	#heardAt = 0;
+	#patienceMs = 0; // silence from heardAt on that is still all right
+	#timer = 0; // the watchdog while connecting or open, the delay while waiting
+	#listening = null; // an AbortController: ends listening to the page's waking up
+
+	constructor(options = {}) {
+		super();
+		this.#options = { ...DEFAULTS, ...options };
+	}
+
+	/** idle, connecting, open, waiting (for the next attempt) or closed (for good) */
+	get state() {
+		return this.#state;
+	}
+
+	/** "<epoch>-<sequence>" of the newest event seen, or null while that is unknown */
+	get position() {
+		return this.#epoch === null ? null : `${this.#epoch}-${this.#sequence}`;
+	}
+
+	/** Calls handler(payload, event) for each event whose type matches; returns what undoes it. */
+	on(pattern, handler) {
+		const handlers = this.#handlers.get(check(pattern)) ?? new Set();
+		this.#handlers.set(pattern, handlers.add(handler));
+		return () => this.off(pattern, handler);
+	}
+
+	/** Removes one handler, or all of that pattern. */
+	off(pattern, handler) {
+		const handlers = this.#handlers.get(pattern);
+		handlers?.delete(handler);
+		if (!handler || !handlers?.size)
+			this.#handlers.delete(pattern);
+	}
+
+	/** Asks the hub for these only, beside what was asked for before; also after a reconnect. */
+	subscribe(...patterns) {
+		this.#wanted = [...new Set([...(this.#wanted ?? []), ...patterns.map(check)])];
+		this.#send({ action: 'subscribe', events: patterns });
+	}
+
+	/** Takes subscriptions back; without an argument all of them, and then nothing comes. */
+	unsubscribe(...patterns) {
+		if (patterns.length && !this.#wanted)
+			return; /* everything comes, and none of it was asked for */
+		this.#wanted = patterns.length ? this.#wanted.filter((p) => !patterns.includes(p)) : [];
+		this.#send({ action: 'unsubscribe', ...(patterns.length && { events: patterns }) });
+	}
+
+	connect() {
+		if (this.#state !== 'idle' && this.#state !== 'closed')
+			return this;
+		this.#attempts = 0;
+		this.#listen();
+		this.#start();
+		return this;
+	}
+
+	close(code = 1000, reason = '') {
+		this.#abandon(code, reason);
+		this.#end({ code, reason });
+	}
+
+	/* ---- connecting -------------------------------------------------------------------- */
+
+	async #start() {
+		const run = ++this.#run;
+		const known = this.#epoch !== null;
+		this.#enter('connecting');
+		this.#expect(this.#options.answerMs);
+		try {
+			const token = await this.#options.token?.();
+			const position = known || !this.#options.resume ? null : await this.#locate(token);
+			const { url } = this.#options;
+			const address = typeof url === 'function' ? await url() : url;
+			if (run !== this.#run)
+				return;
+			if (!known)
+				this.#moveTo(position);
+			this.#dial(new URL(address, globalThis.location?.href), token, known);
+		} catch (error) {
+			if (run === this.#run)
+				this.#retry({ reason: String(error) });
+		}
+	}
+
+	/** Asks REST for the end of the log: starting there leaves no hole between now and `open`. */
+	async #locate(token) {
+		if (this.#options.api === null)
+			return null;
+		try {
+			const answer = await fetch(`${this.#options.api}/status`, {
+				cache: 'no-store',
+				headers: token ? { authorization: `Bearer ${token}` } : {},
+				signal: AbortSignal.timeout(this.#options.answerMs / 2),
+			});
+			return answer.ok ? await answer.json() : null;
+		} catch {
+			return null; /* live events come without it, and a reconnect is then told as a gap */
+		}
+	}
+
+	#dial(url, token, known) {
+		url.protocol = url.protocol.replace('http', 'ws');
+		if (this.#options.resume && this.position)
+			url.searchParams.set('since', this.position);
+		const socket = new WebSocket(url);
+		socket.onopen = () => this.#opened(token, known);
+		socket.onmessage = ({ data }) => this.#received(data);
+		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+		this.#socket = socket;
+	}
+
+	#opened(token, known) {
+		const missed = this.#behindUs && !known;
+		this.#behindUs = true;
+		this.#openedAt = performance.now();
+		this.#enter('open');
+		this.#expect(this.#options.idleMs);
+		if (token)
+			this.#send({ action: 'authenticate', token });
+		if (this.#wanted)
+			this.#send({ action: 'subscribe', events: this.#wanted });
+		if (missed)
+			this.#emit('gap', { reason: 'unknown' });
+	}
+
+	#closed(code, reason) {
+		this.#socket = null;
+		if (performance.now() - this.#openedAt >= this.#options.steadyMs)
+			this.#attempts = 0;
+		if (code === CLOSE_POSITION_LOST)
+			this.#moveTo(null);
+		if (code >= 4500 && code <= 4999)
+			this.#end({ code, reason });
+		else
+			this.#retry({ code, reason });
+	}
+
+	#retry(why) {
+		this.#abandon(CLOSE_IDLE, '');
+		const retryMs = delayFor(this.#attempts++, this.#options);
+		this.#openedAt = Infinity;
+		this.#timer = setTimeout(() => this.#start(), retryMs);
+		this.#enter('waiting', { ...why, retryMs });
+	}
+
+	#end(why) {
+		clearTimeout(this.#timer);
+		this.#listening?.abort();
+		this.#enter('closed', why);
+	}
+
+	/** Lets go of the socket at once: a dead one may take minutes to tell that it closed. */
+	#abandon(code, reason) {
+		const socket = this.#socket;
+		this.#run++;
+		this.#socket = null;
+		clearTimeout(this.#timer);
+		if (!socket)
+			return;
+		socket.onopen = socket.onmessage = socket.onclose = null;
+		socket.close(code, reason);
+	}
+
+	#listen() {
+		const wake = ({ type }) => (type === 'visibilitychange' && document.hidden) || this.#wake();
+		this.#listening = new AbortController();
+		for (const type of ['online', 'pageshow', 'visibilitychange']) {
+			const target = type === 'visibilitychange' ? globalThis.document : globalThis;
+			target?.addEventListener?.(type, wake, { signal: this.#listening.signal });
+		}
+	}
+
+	/** The network or the page is back: timers may have slept, and a connection died, meanwhile. */
+	#wake() {
+		if (this.#state === 'waiting') {
+			clearTimeout(this.#timer);
+			this.#start();
+		} else if (this.#state === 'open') {
+			this.#send({ type: 'ping' });
+			this.#expect(this.#options.answerMs);
+		}
+	}
+
+	/** Arms the watchdog: something must be heard within that time. */
+	#expect(patienceMs) {
+		this.#heardAt = performance.now();
+		this.#patienceMs = patienceMs;
+		this.#watch();
+	}
+
+	/* Not armed anew for every message: it looks again when the time it was armed for is over. */
+	#watch() {
+		clearTimeout(this.#timer);
+		const leftMs = this.#heardAt + this.#patienceMs - performance.now();
+		if (leftMs > 0)
+			this.#timer = setTimeout(() => this.#watch(), leftMs);
+		else
+			this.#retry({ code: CLOSE_IDLE, reason: `silent for ${this.#patienceMs / 1000} s` });
+	}
+
+	/* ---- talking ----------------------------------------------------------------------- */
+
+	#send(message) {
+		if (this.#socket?.readyState === 1)
+			this.#socket.send(JSON.stringify(message));
+	}
+
+	#received(text) {
+		this.#heardAt = performance.now();
+		this.#patienceMs = this.#options.idleMs;
+		const message = JSON.parse(text);
+		if (message.type === 'ping')
+			this.#send({ type: 'pong' });
+		else if (isControl(message))
+			this.#heed(message);
+		else if (message.type !== 'pong')
+			this.#deliver(message);
+	}
+
+	#heed(message) {
+		const news = message.type === 'connection.resumed' && this.#resumed(message.payload);
+		this.#emit('control', message);
+		if (news)
+			this.#emit('gap', news);
+	}
+
+	/**
+	 * Comes before the first replayed event. Nothing replayed: all up to `to` is not for us, stand
+	 * there. Else stand before what is replayed, so that none of it is taken for a repetition.
+	 * Returns what is missing, if anything is.
+	 */
+	#resumed({ from, to, replayed, complete, reason, missed_from, missed_to }) {
+		const end = parsePosition(to);
+		if (!replayed)
+			this.#moveTo(end);
+		else if (!complete)
+			this.#moveTo({ ...end, sequence: sequenceOf(missed_to) ?? 0 });
+		return complete ? null : { reason, from, to, missedFrom: missed_from, missedTo: missed_to };
+	}
+
+	#moveTo(position) {
+		const known = position?.epoch && Number.isInteger(position.sequence);
+		this.#epoch = known ? position.epoch : null;
+		this.#sequence = known ? position.sequence : null;
+	}
+
+	#deliver(event) {
+		const { type, sequence } = event;
+		if (Number.isInteger(sequence)) {
+			if (this.#sequence !== null && sequence <= this.#sequence)
+				return; /* at least once on the wire, once here */
+			this.#sequence = sequence;
+		}
+		/* What is replayed was chosen before our subscriptions were heard. */
+		if (this.#wanted && !this.#wanted.some((pattern) => matches(pattern, type)))
+			return;
+		for (const [pattern, handlers] of [...this.#handlers])
+			if (matches(pattern, type))
+				[...handlers].forEach((handler) => call(handler, event));
+	}
+
+	#enter(state, detail = {}) {
+		const previous = this.#state;
+		this.#state = state;
+		this.#emit('statechange', { state, previous, ...detail });
+	}
+
+	#emit(type, detail) {
+		this.dispatchEvent(new CustomEvent(type, { detail }));
+	}
+}
+
+/** A handler that throws is its page's mistake: reported, and the others are called all the same. */
+function call(handler, event) {
+	try {
+		handler(payloadOf(event), event);
+	} catch (error) {
+		reportError(error);
+	}
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/* What is mounted now, by mount path: a snapshot, then each mount and unmount. */
+
+import { byId, element, problem, show, timeElement } from './dom.js';
+import { follow } from './snapshot.js';
+
+const rows = new Map(); // mount path => table row, in no order; the table is in order of paths
+
+function by({ actor }) {
+	if (!actor)
+		return '–';
+	return `${show(actor.comm)} ${actor.pid ?? ''}`.trim();
+}
+
+function cell(name, content, title) {
+	return element('td', { role: 'cell', 'data-name': name, title }, content);
+}
+
+function code(value) {
+	return element('code', {}, show(value));
+}
+
+function makeRow(device, timestamp) {
+	const { device_node, mount_path, label, fstype, uuid, actor } = device;
+	return element('tr', { role: 'row' },
+		cell('Device', code(device_node), device_node),
+		cell('Mount path', code(mount_path), mount_path),
+		cell('Label', show(label), label),
+		cell('File system', show(fstype), fstype),
+		cell('UUID', code(uuid), uuid),
+		cell('Since', timeElement(timestamp)),
+		cell('By', by(device), actor && `uid ${show(actor.uid)}`));
+}
+
+function remove(path) {
+	rows.get(path)?.remove();
+	rows.delete(path);
+}
+
+function put(device, timestamp) {
+	const path = device.mount_path;
+	const row = makeRow(device, timestamp);
+	remove(path);
+	const next = [...rows.keys()].filter((other) => other > path).sort()[0];
+	byId('mounts').insertBefore(row, rows.get(next) ?? null);
+	rows.set(path, row);
+	return row;
+}
+
+function count() {
+	byId('mounts-count').textContent = rows.size || '';
+	byId('mounts-empty').hidden = rows.size > 0;
+}
+
+function reset({ devices }) {
+	byId('mounts').replaceChildren();
+	rows.clear();
+	devices.forEach((device) => put(device, device.timestamp));
+	byId('mounts-empty').textContent = 'Nothing is mounted that is worth telling.';
+	count();
+}
+
+/* Found when the table was compared, not seen as it happened: nobody knows since when. */
+function sinceWhen({ payload, timestamp }) {
+	return payload.reconciled ? null : timestamp;
+}
+
+function apply(event) {
+	const { type, payload } = event;
+	const mounted = type === 'device.mounted';
+	if (mounted)
+		put(payload, sinceWhen(event)).classList.add('new');
+	else
+		remove(payload.mount_path);
+	byId('mounts-news').textContent =
+		`${mounted ? 'Mounted' : 'Unmounted'}: ${show(payload.mount_path)}`;
+	count();
+}
+
+export function showMounts(hostcast) {
+	follow(hostcast, {
+		path: '/api/devices',
+		types: ['device.mounted', 'device.unmounted'],
+		reset,
+		apply,
+		problem: (text) => problem('mounts-problem', text),
+	});
+}
