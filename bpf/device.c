@@ -108,7 +108,8 @@ static bool find_by_source(char *ret, size_t size, const char *sysfs, const char
 	while (blocks && (block = readdir(blocks))) {
 		if (strncmp(block->d_name, "dm-", 3))
 			continue;
-		(void)snprintf(ret, size, "%s/%s", path, block->d_name);
+		if (snprintf(ret, size, "%s/%s", path, block->d_name) >= (int)size)
+			continue;
 		if (read_attribute(value, ret, "dm/name") && !strcmp(value, source + 12))
 			return true;
 	}
