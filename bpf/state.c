@@ -149,17 +149,16 @@ static void values_deinit(struct values *values)
 
 static int next_value(struct values *values, msgpack_object *ret)
 {
-	size_t len;
+	struct hc_codec_skim skim = { 0 };
 	int r;
 
-	r = hc_codec_skim(values->data + values->at, values->len - values->at, VALUE_MAX, &len);
-	if (r)
+	if (hc_codec_skim(&skim, values->data + values->at, values->len - values->at, VALUE_MAX))
 		return HC_STATE_E_INVALID;
 	msgpack_zone_clear(&values->zone);
-	r = hc_codec_unpack(ret, &values->zone, values->data + values->at, len);
+	r = hc_codec_unpack(ret, &values->zone, values->data + values->at, skim.pos);
 	if (r)
 		return r < 0 ? r : HC_STATE_E_INVALID;
-	values->at += len;
+	values->at += skim.pos;
 	return 0;
 }
 
