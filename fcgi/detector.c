@@ -6,7 +6,7 @@
 #include "fcgi/exchange.h"
 #include "fcgi/resources.h"
 
-void hc_detector_status(struct hc_exchange *exchange)
+void hc_rest_detector_status(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);
@@ -25,12 +25,12 @@ static void set_monitoring(struct hc_exchange *exchange, bool enabled)
 	hc_exchange_pass(exchange, "detector", &params);
 }
 
-void hc_detector_start(struct hc_exchange *exchange)
+void hc_rest_detector_start(struct hc_exchange *exchange)
 {
 	set_monitoring(exchange, true);
 }
 
-void hc_detector_stop(struct hc_exchange *exchange)
+void hc_rest_detector_stop(struct hc_exchange *exchange)
 {
 	set_monitoring(exchange, false);
 }

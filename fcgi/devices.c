@@ -18,17 +18,17 @@ static void publish_payload(struct hc_exchange *exchange, const char *type)
 		return;
 	events = json_pack("[{s:s,s:O}]", "type", type, "payload", payload);
 	if (events)
-		hc_publish(exchange, events, "/events/0/payload");
+		hc_rest_publish(exchange, events, "/events/0/payload");
 	else
 		hc_problem_set(exchange->response, HC_FAULT_INTERNAL, "", "out of memory");
 }
 
-void hc_devices_mount(struct hc_exchange *exchange)
+void hc_rest_devices_mount(struct hc_exchange *exchange)
 {
 	publish_payload(exchange, "device.mounted");
 }
 
-void hc_devices_unmount(struct hc_exchange *exchange)
+void hc_rest_devices_unmount(struct hc_exchange *exchange)
 {
 	publish_payload(exchange, "device.unmounted");
 }
@@ -58,7 +58,7 @@ static void write_devices(struct hc_buffer *body, const msgpack_object *result)
 	hc_buffer_append(body, "}", 1);
 }
 
-void hc_devices_get(struct hc_exchange *exchange)
+void hc_rest_devices_get(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);

@@ -6,22 +6,22 @@
 
 /* clang-format off */
 static const struct hc_route routes[] = {
-	{ "POST", "/api/events",                    hc_events_post },
-	{ "GET",  "/api/events",                    hc_events_get },
-	{ "GET",  "/api/devices",                   hc_devices_get },
-	{ "POST", "/api/devices/mount",             hc_devices_mount },
-	{ "POST", "/api/devices/unmount",           hc_devices_unmount },
-	{ "GET",  "/api/services/detector/status",  hc_detector_status },
-	{ "POST", "/api/services/detector/start",   hc_detector_start },
-	{ "POST", "/api/services/detector/stop",    hc_detector_stop },
-	{ "GET",  "/api/state/{type}",              hc_state_get },
-	{ "GET",  "/api/event-types",               hc_types_list },
-	{ "GET",  "/api/event-types/{type}",        hc_types_get },
-	{ "GET",  "/api/channels",                  hc_channels_list },
-	{ "GET",  "/api/status",                    hc_status_get },
-	{ "GET",  "/api/connections",               hc_connections_get },
-	{ "GET",  "/api/healthz",                   hc_health_get },
-	{ "GET",  "/healthz",                       hc_health_get },
+	{ "POST", "/api/events",                    hc_rest_events_post },
+	{ "GET",  "/api/events",                    hc_rest_events_get },
+	{ "GET",  "/api/devices",                   hc_rest_devices_get },
+	{ "POST", "/api/devices/mount",             hc_rest_devices_mount },
+	{ "POST", "/api/devices/unmount",           hc_rest_devices_unmount },
+	{ "GET",  "/api/services/detector/status",  hc_rest_detector_status },
+	{ "POST", "/api/services/detector/start",   hc_rest_detector_start },
+	{ "POST", "/api/services/detector/stop",    hc_rest_detector_stop },
+	{ "GET",  "/api/state/{type}",              hc_rest_state_get },
+	{ "GET",  "/api/event-types",               hc_rest_types_list },
+	{ "GET",  "/api/event-types/{type}",        hc_rest_types_get },
+	{ "GET",  "/api/channels",                  hc_rest_channels_list },
+	{ "GET",  "/api/status",                    hc_rest_status_get },
+	{ "GET",  "/api/connections",               hc_rest_connections_get },
+	{ "GET",  "/api/healthz",                   hc_rest_health_get },
+	{ "GET",  "/healthz",                       hc_rest_health_get },
 };
 /* clang-format on */
 
@@ -85,7 +85,7 @@ static void answer_no_method(struct hc_exchange *exchange)
 	add_allow(exchange);
 }
 
-void hc_dispatch(struct hc_exchange *exchange)
+void hc_rest_dispatch(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_path_deinit) struct hc_path path = HC_PATH_NULL;
 	struct hc_fault fault = HC_FAULT_NULL;

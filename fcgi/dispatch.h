@@ -7,7 +7,7 @@
 #include "fcgi/exchange.h"
 
 /**
- * hc_dispatch() - answer a request
+ * hc_rest_dispatch() - answer a request
  * @exchange: request, hub and response set; the response is complete afterwards, whatever happened
  */
-void hc_dispatch(struct hc_exchange *exchange);
+void hc_rest_dispatch(struct hc_exchange *exchange);

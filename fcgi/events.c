@@ -11,7 +11,7 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
 
-void hc_events_post(struct hc_exchange *exchange)
+void hc_rest_events_post(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_json_freep) json_t *body = hc_exchange_body(exchange);
 	HC_CLEANUP(hc_json_freep) json_t *events = NULL;
@@ -19,7 +19,7 @@ void hc_events_post(struct hc_exchange *exchange)
 	if (!body)
 		return;
 	if (json_is_array(body)) {
-		hc_publish(exchange, body, "/events");
+		hc_rest_publish(exchange, body, "/events");
 		return;
 	}
 	if (!json_is_object(body)) {
@@ -29,7 +29,7 @@ void hc_events_post(struct hc_exchange *exchange)
 	}
 	events = json_pack("[O]", body);
 	if (events)
-		hc_publish(exchange, events, "/events/0");
+		hc_rest_publish(exchange, events, "/events/0");
 	else
 		hc_problem_set(exchange->response, HC_FAULT_INTERNAL, "", "out of memory");
 }
@@ -130,7 +130,7 @@ static void ask_for_page(struct hc_exchange *exchange, const struct hc_query *qu
 	hc_exchange_pass(exchange, "events", &params);
 }
 
-void hc_events_get(struct hc_exchange *exchange)
+void hc_rest_events_get(struct hc_exchange *exchange)
 {
 	static const struct hc_query_rule rules[] = {
 		{ "after", false },

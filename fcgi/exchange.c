@@ -26,7 +26,7 @@ bool hc_exchange_ask(struct hc_exchange *exchange, const char *method,
 {
 	struct hc_fault fault = HC_FAULT_NULL;
 
-	if (hc_hub_call(exchange->hub, method, params, ret_result, &fault))
+	if (hc_hub_client_call(exchange->hub, method, params, ret_result, &fault))
 		return true;
 	hc_exchange_fail(exchange, &fault);
 	return false;

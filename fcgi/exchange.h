@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "fcgi/hub.h"
+#include "fcgi/hub_client.h"
 #include "fcgi/response.h"
 #include "fcgi/router.h"
 #include "proto/fault.h"
@@ -18,7 +18,7 @@ struct hc_request;
 
 struct hc_exchange {
 	const struct hc_request *request;
-	struct hc_hub *hub;
+	struct hc_hub_client *hub;
 	struct hc_route_match match;
 	struct hc_response *response;
 };
@@ -35,7 +35,7 @@ void hc_exchange_pack_params(const struct hc_exchange *exchange, msgpack_packer 
 /**
  * hc_exchange_ask() - ask the hub; answer with a problem if it fails
  * @params:     one packed map
- * @ret_result: as hc_hub_call()
+ * @ret_result: as hc_hub_client_call()
  *
  * Return: whether there is a result; else the response is complete.
  */

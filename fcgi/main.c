@@ -33,7 +33,7 @@
 struct service {
 	struct hc_conf *conf; /* NULL: not valid, conf_fault says why */
 	struct hc_fault conf_fault;
-	struct hc_hub *hub;
+	struct hc_hub_client *hub;
 	struct hc_request request;
 	struct hc_response response;
 	int signal_fd;
@@ -122,12 +122,12 @@ static int set_up_conf(struct service *service)
 	hc_log_init(PROGRAM, (enum hc_log_level)service->conf->hostcast.log_level);
 	if (!socket_path || !*socket_path)
 		socket_path = service->conf->hostcast.socket;
-	return hc_hub_new(&service->hub, socket_path, (int)service->conf->rest.timeout_ms);
+	return hc_hub_client_new(&service->hub, socket_path, (int)service->conf->rest.timeout_ms);
 }
 
 static void tear_down(struct service *service)
 {
-	hc_hub_free(service->hub);
+	hc_hub_client_free(service->hub);
 	hc_conf_free(service->conf);
 	hc_request_deinit(&service->request);
 	hc_response_deinit(&service->response);
@@ -146,7 +146,7 @@ static void serve_one(struct service *service, FCGX_Request *fcgx)
 			service->conf ? service->conf->rest.body_max_bytes : BODY_MAX_WITHOUT_CONF);
 	hc_response_reset(&service->response);
 	if (service->conf)
-		hc_dispatch(&exchange);
+		hc_rest_dispatch(&exchange);
 	else
 		hc_problem_set(&service->response, HC_PROBLEM_CONFIGURATION, "",
 			       "the configuration file has a mistake; the server's log says where");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every publish bears a key, the client's or a random one: only so may it be asked again when the
- * hub dies under it (hub.c).
+ * hub dies under it (hub_client.c).
  */
 #include <stdio.h>
 #include <sys/random.h>
@@ -46,7 +46,7 @@ static void fail(struct hc_exchange *exchange, struct hc_fault *fault, const cha
 	hc_exchange_fail(exchange, fault);
 }
 
-void hc_publish(struct hc_exchange *exchange, const json_t *events, const char *prefix)
+void hc_rest_publish(struct hc_exchange *exchange, const json_t *events, const char *prefix)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);
@@ -67,7 +67,7 @@ void hc_publish(struct hc_exchange *exchange, const json_t *events, const char *
 	hc_pack_str_at(&pk, "key", key);
 	hc_pack_key(&pk, "events");
 	hc_json_pack(&pk, events);
-	if (hc_hub_call(exchange->hub, "publish", &params, &result, &fault))
+	if (hc_hub_client_call(exchange->hub, "publish", &params, &result, &fault))
 		hc_json_write(hc_response_json(exchange->response, 201), &result);
 	else
 		fail(exchange, &fault, prefix);

@@ -15,12 +15,12 @@ static void pass(struct hc_exchange *exchange, const char *method)
 	hc_exchange_pass(exchange, method, &params);
 }
 
-void hc_status_get(struct hc_exchange *exchange)
+void hc_rest_status_get(struct hc_exchange *exchange)
 {
 	pass(exchange, "status");
 }
 
-void hc_connections_get(struct hc_exchange *exchange)
+void hc_rest_connections_get(struct hc_exchange *exchange)
 {
 	pass(exchange, "connections");
 }

@@ -16,7 +16,7 @@ static const msgpack_object *find_array(const msgpack_object *result)
 	return types && types->type == MSGPACK_OBJECT_ARRAY ? types : NULL;
 }
 
-void hc_types_list(struct hc_exchange *exchange)
+void hc_rest_types_list(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);
@@ -35,7 +35,7 @@ static void answer_not_found(struct hc_exchange *exchange)
 	hc_exchange_fail(exchange, &fault);
 }
 
-void hc_types_get(struct hc_exchange *exchange)
+void hc_rest_types_get(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);
@@ -45,7 +45,7 @@ void hc_types_get(struct hc_exchange *exchange)
 
 	hc_exchange_pack_params(exchange, &pk, 1);
 	hc_pack_str_at(&pk, "type", exchange->match.params[0]);
-	if (!hc_hub_call(exchange->hub, "types", &params, &result, &fault)) {
+	if (!hc_hub_client_call(exchange->hub, "types", &params, &result, &fault)) {
 		if (fault.code == HC_FAULT_UNKNOWN_TYPE || fault.code == HC_FAULT_NOT_FOUND)
 			answer_not_found(exchange);
 		else
@@ -99,7 +99,7 @@ static void write_channel(struct hc_buffer *body, const msgpack_object *types,
 	hc_buffer_append_str(body, HC_STR("]}"));
 }
 
-void hc_channels_list(struct hc_exchange *exchange)
+void hc_rest_channels_list(struct hc_exchange *exchange)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);

@@ -11,21 +11,21 @@
 #include "proto/codec.h"
 
 struct hc_fault;
-struct hc_hub;
+struct hc_hub_client;
 
 /**
- * hc_hub_new() - remember where the hub is; nothing is connected before the first call
+ * hc_hub_client_new() - remember where the hub is; nothing is connected before the first call
  * @path:       of its socket, copied
  * @timeout_ms: for one call, connecting and asking again included
  *
  * Return: 0 or -ENOMEM.
  */
-int hc_hub_new(struct hc_hub **ret, const char *path, int timeout_ms);
-struct hc_hub *hc_hub_free(struct hc_hub *hub);
-HC_DEFINE_CLEANUP(struct hc_hub *, hc_hub_free);
+int hc_hub_client_new(struct hc_hub_client **ret, const char *path, int timeout_ms);
+struct hc_hub_client *hc_hub_client_free(struct hc_hub_client *hub);
+HC_DEFINE_CLEANUP(struct hc_hub_client *, hc_hub_client_free);
 
 /**
- * hc_hub_call() - ask the hub
+ * hc_hub_client_call() - ask the hub
  * @params:     one packed map
  * @ret_result: borrows from @hub until the next call; can be shown as JSON
  * @fault:      the hub's, or HC_FAULT_UNAVAILABLE at once if there is no hub, or HC_FAULT_TOO_LARGE
@@ -33,5 +33,6 @@ HC_DEFINE_CLEANUP(struct hc_hub *, hc_hub_free);
  *
  * Return: whether there is a result.
  */
-bool hc_hub_call(struct hc_hub *hub, const char *method, const struct hc_buffer *params,
-		 msgpack_object *ret_result, struct hc_fault *fault);
+bool hc_hub_client_call(struct hc_hub_client *hub, const char *method,
+			const struct hc_buffer *params, msgpack_object *ret_result,
+			struct hc_fault *fault);

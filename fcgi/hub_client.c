@@ -11,12 +11,12 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "fcgi/hub.h"
+#include "fcgi/hub_client.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 #include "proto/rpc.h"
 
-struct hc_hub {
+struct hc_hub_client {
 	char *path;
 	int timeout_ms;
 	struct hc_rpc_client *client; /* NULL: not connected */
@@ -24,9 +24,9 @@ struct hc_hub {
 	struct hc_log_limit log_limit;
 };
 
-int hc_hub_new(struct hc_hub **ret, const char *path, int timeout_ms)
+int hc_hub_client_new(struct hc_hub_client **ret, const char *path, int timeout_ms)
 {
-	HC_CLEANUP(hc_hub_freep) struct hc_hub *hub = calloc(1, sizeof(*hub));
+	HC_CLEANUP(hc_hub_client_freep) struct hc_hub_client *hub = calloc(1, sizeof(*hub));
 
 	if (!hub)
 		return -ENOMEM;
@@ -38,7 +38,7 @@ int hc_hub_new(struct hc_hub **ret, const char *path, int timeout_ms)
 	return 0;
 }
 
-struct hc_hub *hc_hub_free(struct hc_hub *hub)
+struct hc_hub_client *hc_hub_client_free(struct hc_hub_client *hub)
 {
 	if (!hub)
 		return NULL;
@@ -49,12 +49,12 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	return NULL;
 }
 
-static void disconnect(struct hc_hub *hub)
+static void disconnect(struct hc_hub_client *hub)
 {
 	hub->client = hc_rpc_client_free(hub->client);
 }
 
-static bool is_stale(const struct hc_hub *hub)
+static bool is_stale(const struct hc_hub_client *hub)
 {
 	struct pollfd pfd = { .fd = hc_rpc_client_fd(hub->client), .events = POLLIN };
 
@@ -68,7 +68,7 @@ static int ms_left(uint64_t deadline_ns)
 	return now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / 1000000) + 1 : 0;
 }
 
-static bool connect_to(struct hc_hub *hub, uint64_t deadline_ns, struct hc_fault *fault)
+static bool connect_to(struct hc_hub_client *hub, uint64_t deadline_ns, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_rpc_client_freep) struct hc_rpc_client *client = NULL;
 	msgpack_object result;
@@ -94,7 +94,7 @@ static bool connect_to(struct hc_hub *hub, uint64_t deadline_ns, struct hc_fault
  * The hub closes the connection of a peer whose frame breaks its limits: it could not know where
  * the next one begins. So such a frame is not sent, and the client learns why.
  */
-static bool fits(struct hc_hub *hub, const char *method, const struct hc_buffer *params,
+static bool fits(struct hc_hub_client *hub, const char *method, const struct hc_buffer *params,
 		 struct hc_fault *fault)
 {
 	msgpack_packer pk = hc_codec_packer(&hub->frame);
@@ -117,7 +117,7 @@ static bool fits(struct hc_hub *hub, const char *method, const struct hc_buffer 
 	return !r;
 }
 
-static int ask(struct hc_hub *hub, const char *method, const struct hc_buffer *params,
+static int ask(struct hc_hub_client *hub, const char *method, const struct hc_buffer *params,
 	       uint64_t deadline_ns, msgpack_object *ret_result, struct hc_fault *fault)
 {
 	int r = hc_rpc_client_call(hub->client, method, params, ms_left(deadline_ns), ret_result,
@@ -136,8 +136,9 @@ static bool check_result(const msgpack_object *result, struct hc_fault *fault)
 	return false;
 }
 
-bool hc_hub_call(struct hc_hub *hub, const char *method, const struct hc_buffer *params,
-		 msgpack_object *ret_result, struct hc_fault *fault)
+bool hc_hub_client_call(struct hc_hub_client *hub, const char *method,
+			const struct hc_buffer *params, msgpack_object *ret_result,
+			struct hc_fault *fault)
 {
 	uint64_t deadline_ns = hc_monotonic_ns() + (uint64_t)hub->timeout_ms * 1000000;
 	int r = HC_RPC_E_CLOSED;

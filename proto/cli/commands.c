@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/cli/cli.h"
+#include "proto/cli/commands.h"
+
+#define HELP_JSON "  -j, --json    print the hub's answer as JSON\n"
+
+/* clang-format off */
+static const struct hc_cli_command commands[] = {
+	{ "status", "[--json]", "Show the hub: position, clients, log, detector", HELP_JSON,
+	  hc_cli_status },
+	{ "publish", "TYPE JSON|- [--to USER] [--correlation-id ID] [--key KEY] [--json]",
+	  "Publish one event and print its position",
+	  "  JSON                      the payload, an object; - reads it from standard input\n"
+	  "  --to USER                 only this user's connections get the event\n"
+	  "  --correlation-id ID       handed through to the subscribers\n"
+	  "  --key KEY                 publishing again with the same key publishes nothing twice\n"
+	  HELP_JSON, hc_cli_publish },
+	{ "events", "[--after POSITION] [--limit N] [--type PATTERN]... [--channel NAME] [--json]",
+	  "List logged events, oldest first",
+	  "  --after POSITION    begin behind this position or sequence\n"
+	  "  --limit N           at most N events, 1 to 1000 (100)\n"
+	  "  --type PATTERN      only these types, such as device.*; may be repeated\n"
+	  "  --channel NAME      only this channel\n"
+	  HELP_JSON, hc_cli_events },
+	{ "follow", "[--since POSITION] [--type PATTERN]...",
+	  "Print events as they happen, one JSON text a line; reconnects and resumes by itself",
+	  "  --since POSITION    begin behind this position instead of now\n"
+	  "  --type PATTERN      only these types, such as device.*; may be repeated\n",
+	  hc_cli_follow },
+	{ "devices", "[--json]", "Show what is mounted now", HELP_JSON, hc_cli_devices },
+	{ "state", "[TYPE]", "Print the retained events, of one type or all, one JSON text a line", "",
+	  hc_cli_state },
+	{ "detector", "[status|start|stop] [--json]", "Show the mount detector, or switch it on or off",
+	  HELP_JSON, hc_cli_detector },
+	{ "types", "[TYPE] [--json]", "List the event types, or show one with its schema", HELP_JSON,
+	  hc_cli_types },
+	{ "connections", "[--json]", "Show who is connected to the hub", HELP_JSON,
+	  hc_cli_connections },
+	{ "token", "--sub NAME [--publish PATTERNS] [--subscribe PATTERNS] [--admin]\n"
+	  "                      [--expires DURATION] [--key-file FILE]",
+	  "Make a token (JWT, HS256) and print it",
+	  "  --sub NAME              whom it is for\n"
+	  "  --publish PATTERNS      event types it may publish, \"job.*,alert.*\"; may be repeated\n"
+	  "  --subscribe PATTERNS    event types it may receive; may be repeated\n"
+	  "  --admin                 it may do everything\n"
+	  "  --expires DURATION      good for so long: 90s, 30m, 24h (24h)\n"
+	  "  --key-file FILE         the secret; else the one of the configuration\n",
+	  hc_cli_token },
+	{ "check-config", "[FILE]", "Read the configuration and say whether it is valid", "",
+	  hc_cli_check_config },
+};
+/* clang-format on */
+
+const struct hc_cli_command *hc_command_at(size_t index)
+{
+	return index < HC_ARRAY_LEN(commands) ? &commands[index] : NULL;
+}
+
+const struct hc_cli_command *hc_command_find(const char *name)
+{
+	for (size_t i = 0; i < HC_ARRAY_LEN(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which events are wanted: the options that events and follow have in common.
+ */
+#pragma once
+
+#include "proto/codec.h"
+
+#define HC_FILTER_PATTERNS_MAX 64
+
+struct hc_filter {
+	const char *position; /* NULL: from the beginning, or from now */
+	const char *patterns[HC_FILTER_PATTERNS_MAX];
+	uint32_t n_patterns;
+};
+
+/** hc_filter_add() - take one pattern; NULL if it is one, else why it is not taken */
+const char *hc_filter_add(struct hc_filter *filter, const char *pattern);
+
+/** hc_filter_size() - entries that hc_filter_pack() adds to a map */
+uint32_t hc_filter_size(const struct hc_filter *filter);
+
+/** hc_filter_pack() - pack "types", and the position under @key as the number or text that it is */
+void hc_filter_pack(const struct hc_filter *filter, msgpack_packer *pk, const char *key);

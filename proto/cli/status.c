@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/cli/cli.h"
+#include "proto/cli/output.h"
+
+int hc_cli_status(struct hc_cli *cli, int argc, char **argv)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&params);
+	msgpack_object result;
+	bool json;
+	int r;
+
+	r = hc_cli_options(cli, argc, argv, &json, 0);
+	if (r >= 0)
+		return r;
+	hc_cli_pack_params(cli, &pk, 0);
+	r = hc_cli_ask(cli, "status", &params, &result);
+	if (r)
+		return r;
+	if (json)
+		hc_output_json(&result);
+	else
+		hc_output_tree(&result);
+	return HC_CLI_OK;
+}
