@@ -171,7 +171,6 @@ static int read_message(struct hc_rpc_message *ret, const msgpack_object *value,
 	const msgpack_object *items = value->via.array.ptr;
 	uint32_t size;
 
-	*ret = (struct hc_rpc_message){ 0 };
 	if (value->type != MSGPACK_OBJECT_ARRAY || !value->via.array.size)
 		return refuse_message(fault, "it must be an array");
 	size = value->via.array.size;
@@ -213,6 +212,7 @@ int hc_rpc_reader_next(struct hc_rpc_reader *reader, struct hc_rpc_message *ret,
 	r = hc_codec_skim(&reader->skim, data, len, HC_RPC_FRAME_MAX);
 	if (r == HC_CODEC_E_MORE)
 		return HC_RPC_E_MORE;
+	*ret = (struct hc_rpc_message){ 0 };
 	if (r)
 		return refuse_stream(fault, r);
 	len = reader->skim.pos;
