@@ -177,12 +177,13 @@ static int read_message(struct hc_rpc_message *ret, const msgpack_object *value,
 	if (items[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER || items[0].via.u64 > 2)
 		return refuse_message(fault, "the first item must be 0, 1 or 2");
 	ret->kind = (enum hc_rpc_kind)items[0].via.u64;
+	/* Before the count: whoever asked with too few items is told by its id, and need not wait. */
+	if (ret->kind != HC_RPC_NOTIFICATION && size > 1 && !read_id(&ret->id, &items[1]))
+		return refuse_message(fault, "the id must be an unsigned 32-bit integer");
 	if (size != (ret->kind == HC_RPC_NOTIFICATION ? 3 : 4))
 		return refuse_message(fault, "wrong number of items");
 	if (ret->kind == HC_RPC_NOTIFICATION)
 		return read_call(ret, &items[1], &items[2], fault);
-	if (!read_id(&ret->id, &items[1]))
-		return refuse_message(fault, "the id must be an unsigned 32-bit integer");
 	if (ret->kind == HC_RPC_RESPONSE)
 		return read_response(ret, items, fault);
 	return read_call(ret, &items[2], &items[3], fault);
