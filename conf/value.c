@@ -25,6 +25,7 @@ static const struct unit duration_units[] = {
 	{ "s", 1000 },
 	{ "m", 60 * 1000 },
 	{ "h", 60 * 60 * 1000 },
+	{ "d", 24 * 60 * 60 * 1000 },
 };
 
 /* strtoull() would take a sign, leading space, and wrap "-1" into a huge number. */

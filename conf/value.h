@@ -4,7 +4,7 @@
  * write.
  *
  *   size      4096  64K  8M  1G       bytes; K, M, G are powers of 1024
- *   duration  10  500ms  10s  2m  1h  a bare number is seconds
+ *   duration  10  500ms  10s  2m  1h  7d  a bare number is seconds
  */
 #pragma once
 

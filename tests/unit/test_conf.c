@@ -299,7 +299,7 @@ static const struct {
 	{ "[rest]\ntimeout = 2m\n",
 	  "2: [rest] timeout: \"2m\" is not valid, expected a duration from 100ms to 1m" },
 	{ "[mounts]\nreconcile = never\n",
-	  "2: [mounts] reconcile: \"never\" is not valid, expected a duration from 100ms to 24h" },
+	  "2: [mounts] reconcile: \"never\" is not valid, expected a duration from 100ms to 1d" },
 
 	/* words */
 	{ "[hostcast]\nlog_level = loud\n", "2: [hostcast] log_level: \"loud\" is not valid, "
@@ -580,6 +580,7 @@ Test(value, numbers_are_shown_in_the_largest_fitting_unit)
 		{ 65536, "64K", "65536ms" },
 		{ 90000, "90000", "90s" },
 		{ 7200000, "7200000", "2h" },
+		{ 31536000000, "31536000000", "365d" },
 		{ UINT64_C(3) << 30, "3G", "3221225472ms" },
 		{ UINT64_MAX, "18446744073709551615", "18446744073709551615ms" },
 	};
