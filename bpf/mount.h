@@ -17,6 +17,7 @@ struct hc_device {
 	char *uuid;  /* of the file system */
 	char *model; /* of the drive */
 	bool removable;
+	bool pending; /* the superblock is being read: label and uuid may still come */
 };
 
 /** hc_device_new() - with those texts, copied, NULL allowed; NULL: no memory */
@@ -43,7 +44,7 @@ struct hc_mount {
 	unsigned int n_refs;
 	unsigned int depth;	  /* mounts above it, up to the root; set by its table */
 	struct hc_mount_row row;  /* texts never NULL, owned */
-	struct hc_device *device; /* NULL until it has been found out */
+	struct hc_device *device; /* NULL: nobody has asked yet */
 };
 
 /** hc_mount_new() - a copy of @row in one allocation; NULL: no memory */

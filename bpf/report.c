@@ -190,9 +190,9 @@ static void add_status(struct fields *fields, const struct hc_status *status)
 	add_text(fields, "mode", status->mode);
 	add_text(fields, "table", status->table);
 	pk = add_key(fields, "reasons");
-	msgpack_pack_array(pk, status->n_reasons);
-	for (i = 0; i < status->n_reasons; i++)
-		pack_clean(pk, hc_str(status->reasons[i]));
+	msgpack_pack_array(pk, status->reasons->n);
+	for (i = 0; i < status->reasons->n; i++)
+		pack_clean(pk, hc_str(status->reasons->items[i]));
 	add_text(fields, "kernel", status->kernel);
 	add_number(fields, "pid", status->pid);
 	add_text(fields, "namespace", status->mount_namespace);

@@ -7,6 +7,7 @@
 
 #include "bpf/actor.h"
 #include "bpf/mount.h"
+#include "bpf/reasons.h"
 #include "proto/buffer.h"
 
 /** struct hc_mount_report - what to tell of a mount; all borrowed */
@@ -38,16 +39,12 @@ struct hc_counters {
 	uint64_t spool_lost;
 };
 
-#define HC_REASONS_MAX 8
-#define HC_REASON_LEN  320 /* bytes with the NUL */
-
 /** struct hc_status - the payload of detector.status */
 struct hc_status {
 	bool monitoring_enabled;
 	const char *mode;  /* "bpf+mountinfo" or "mountinfo" */
 	const char *table; /* "statmount" or "libmount" */
-	const char (*reasons)[HC_REASON_LEN];
-	size_t n_reasons;
+	const struct hc_reasons *reasons;
 	const char *kernel;
 	const char *mount_namespace; /* as it was configured */
 	uint32_t pid;
