@@ -22,11 +22,6 @@ void hc_rest_events_post(struct hc_exchange *exchange)
 		hc_rest_publish(exchange, body, "/events");
 		return;
 	}
-	if (!json_is_object(body)) {
-		hc_problem_set(exchange->response, HC_FAULT_INVALID_PARAMS, "",
-			       "the body must be an event or an array of events");
-		return;
-	}
 	events = json_pack("[O]", body);
 	if (events)
 		hc_rest_publish(exchange, events, "/events/0");

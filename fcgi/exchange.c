@@ -21,12 +21,22 @@ void hc_exchange_pack_params(const struct hc_exchange *exchange, msgpack_packer 
 		hc_pack_str_at(pk, "token", token);
 }
 
+bool hc_exchange_try(struct hc_exchange *exchange, const char *method,
+		     const struct hc_buffer *params, msgpack_object *ret_result,
+		     struct hc_fault *fault)
+{
+	if (hc_hub_client_call(exchange->hub, method, params, ret_result, fault))
+		return true;
+	fault->pointer[0] = '\0';
+	return false;
+}
+
 bool hc_exchange_ask(struct hc_exchange *exchange, const char *method,
 		     const struct hc_buffer *params, msgpack_object *ret_result)
 {
 	struct hc_fault fault = HC_FAULT_NULL;
 
-	if (hc_hub_client_call(exchange->hub, method, params, ret_result, &fault))
+	if (hc_exchange_try(exchange, method, params, ret_result, &fault))
 		return true;
 	hc_exchange_fail(exchange, &fault);
 	return false;

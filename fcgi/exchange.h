@@ -33,6 +33,16 @@ void hc_exchange_fail(struct hc_exchange *exchange, const struct hc_fault *fault
 void hc_exchange_pack_params(const struct hc_exchange *exchange, msgpack_packer *pk, size_t n);
 
 /**
+ * hc_exchange_try() - ask the hub, and leave to the caller what a failure means
+ * @fault: without pointer: it would point into params, which the client never saw
+ *
+ * Otherwise as hc_hub_client_call().
+ */
+bool hc_exchange_try(struct hc_exchange *exchange, const char *method,
+		     const struct hc_buffer *params, msgpack_object *ret_result,
+		     struct hc_fault *fault);
+
+/**
  * hc_exchange_ask() - ask the hub; answer with a problem if it fails
  * @params:     one packed map
  * @ret_result: as hc_hub_client_call()

@@ -15,7 +15,7 @@ void hc_rest_state_get(struct hc_exchange *exchange)
 
 	hc_exchange_pack_params(exchange, &pk, 1);
 	hc_pack_str_at(&pk, "type", exchange->match.params[0]);
-	if (hc_hub_client_call(exchange->hub, "state", &params, &result, &fault)) {
+	if (hc_exchange_try(exchange, "state", &params, &result, &fault)) {
 		hc_json_write(hc_response_json(exchange->response, 200), &result);
 		return;
 	}

@@ -45,7 +45,7 @@ void hc_rest_types_get(struct hc_exchange *exchange)
 
 	hc_exchange_pack_params(exchange, &pk, 1);
 	hc_pack_str_at(&pk, "type", exchange->match.params[0]);
-	if (!hc_hub_client_call(exchange->hub, "types", &params, &result, &fault)) {
+	if (!hc_exchange_try(exchange, "types", &params, &result, &fault)) {
 		if (fault.code == HC_FAULT_UNKNOWN_TYPE || fault.code == HC_FAULT_NOT_FOUND)
 			answer_not_found(exchange);
 		else
