@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "proto/rpc.h"
+#include "proto/utf8.h"
 
 #define FILL_LEN_MIN 4096 /* bytes; smaller reads would only cost more system calls */
 
@@ -56,28 +57,21 @@ void hc_rpc_pack_error(msgpack_packer *pk, uint32_t id, const struct hc_fault *f
 	msgpack_pack_nil(pk);
 }
 
-static void copy_text(char *ret, size_t cap, struct hc_str text)
-{
-	size_t len = text.len < cap ? text.len : cap - 1;
-
-	memcpy(ret, text.s, len);
-	ret[len] = '\0';
-}
-
 void hc_rpc_read_fault(struct hc_fault *ret, const msgpack_object *error)
 {
 	const msgpack_object *details = hc_map_get(error, "details");
+	enum hc_fault_code code = HC_FAULT_INTERNAL;
 	struct hc_str text;
 
-	*ret = (struct hc_fault){ .code = HC_FAULT_INTERNAL };
-	if (hc_map_get_str(&text, error, "code"))
-		ret->code = hc_fault_from_name(text);
-	if (hc_map_get_str(&text, error, "message"))
-		copy_text(ret->message, sizeof(ret->message), text);
-	else
-		hc_fault_set(ret, ret->code, "the peer gave no reason");
-	if (details && hc_map_get_str(&text, details, "pointer"))
-		copy_text(ret->pointer, sizeof(ret->pointer), text);
+	*ret = HC_FAULT_NULL;
+	if (hc_map_get_str(&text, error, "code") && !hc_str_is(text, hc_fault_name(HC_FAULT_NONE)))
+		code = hc_fault_from_name(text);
+	if (!hc_map_get_str(&text, error, "message"))
+		text = HC_STR("the peer gave no reason");
+	hc_fault_set(ret, code, "%.*s", (int)text.len, text.s);
+	if (details && hc_map_get_str(&text, details, "pointer") &&
+	    text.len < sizeof(ret->pointer) && hc_utf8_valid(text))
+		memcpy(ret->pointer, text.s, text.len); /* one that is cut would point elsewhere */
 }
 
 /* ---- in ----------------------------------------------------------------------------------- */
@@ -177,7 +171,7 @@ static int read_message(struct hc_rpc_message *ret, const msgpack_object *value,
 	if (items[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER || items[0].via.u64 > 2)
 		return refuse_message(fault, "the first item must be 0, 1 or 2");
 	ret->kind = (enum hc_rpc_kind)items[0].via.u64;
-	/* Before the count: whoever asked with too few items is told by its id, and need not wait. */
+	/* Before the count: whoever sent too few items is told by its id, and need not wait. */
 	if (ret->kind != HC_RPC_NOTIFICATION && size > 1 && !read_id(&ret->id, &items[1]))
 		return refuse_message(fault, "the id must be an unsigned 32-bit integer");
 	if (size != (ret->kind == HC_RPC_NOTIFICATION ? 3 : 4))
