@@ -19,7 +19,6 @@ CFLAGS     ?= -O2 -g
 prefix     ?= /usr/local
 bindir     ?= $(prefix)/bin
 sbindir    ?= $(prefix)/sbin
-libexecdir ?= $(prefix)/lib/hostcast
 datadir    ?= $(prefix)/share/hostcast
 mandir     ?= $(prefix)/share/man
 unitdir    ?= $(prefix)/lib/systemd/system
@@ -97,10 +96,10 @@ say = $(if $(V),,@printf '  %-5s %s\n' $1 $(@:$B/%=%);)
 DEPS := gcc libc6-dev pkg-config clang llvm bpftool libbpf-dev libwebsockets-dev libwebsockets-evlib-uv \
 	libuv1-dev libsqlite3-dev libjansson-dev libjwt-dev libmount-dev libblkid-dev libudev-dev \
 	libmsgpack-dev libfcgi-dev libinih-dev libsystemd-dev libcap-ng-dev zlib1g-dev libssl-dev \
-	apache2-bin libapache2-mod-fcgid media-types openssl util-linux curl procps
+	apache2-bin libapache2-mod-fcgid media-types openssl util-linux mount curl procps
 DEPS_TEST := libcriterion-dev python3 python3-pytest python3-pytest-xdist python3-websockets \
 	python3-msgpack e2fsprogs chromium sqlite3 strace
-DEPS_LINT := clang-format cppcheck shellcheck
+DEPS_LINT := clang-format cppcheck shellcheck systemd
 
 # Node.js may come from elsewhere than Debian, whose npm would then not go with it.
 node_deps = $(shell command -v node npm >/dev/null && command -v npm >/dev/null || echo nodejs npm)
@@ -175,7 +174,9 @@ lint: ## check headers, layering, formatting, scripts; cppcheck
 	clang-format --dry-run --Werror $(filter-out bpf/vmlinux.h,$(c_files))
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. -I$B \
 		--suppress=missingInclude --suppress='*:$B/*' $(filter-out %.bpf.c tests/%,$(filter %.c,$(c_files)))
-	shellcheck $(wildcard $(scripts))
+	shellcheck $(scripts)
+	systemd-analyze security --offline=true --no-pager --threshold=12 conf/systemd/hostcast-ws.service >/dev/null
+	systemd-analyze security --offline=true --no-pager --threshold=26 conf/systemd/hostcast-bpf.service >/dev/null
 SEES_LWS  := ws/(protocol|main)\.c
 SEES_FCGI := fcgi/(request|main)\.c
 
@@ -184,8 +185,8 @@ format: ## let clang-format rewrite the C files
 
 # ---- install -----------------------------------------------------------------
 # Installed text says where things are: the files of the tree name the default prefix.
-relocate = sed -e 's,/usr/local/sbin,$(sbindir),g' -e 's,/usr/local/lib/hostcast,$(libexecdir),g' \
-	-e 's,/usr/local/share/hostcast,$(datadir),g' -e 's,/etc/hostcast,$(sysconfdir)/hostcast,g'
+relocate = sed -e 's,/usr/local/sbin,$(sbindir),g' -e 's,/usr/local/share/hostcast,$(datadir),g' \
+	-e 's,/etc/hostcast,$(sysconfdir)/hostcast,g'
 manuals  = $(wildcard proto/*.[1-8] proto/cli/*.[1-8] bpf/*.[1-8] ws/*.[1-8] fcgi/*.[1-8] conf/*.[1-8])
 pages    = $(shell cd ws/browser && find . -type f | sed 's,^\./,,')
 D        = $(DESTDIR)
@@ -193,8 +194,7 @@ D        = $(DESTDIR)
 .PHONY: install uninstall clean help
 install: all ## install under DESTDIR and prefix; an existing configuration is kept
 	$(INSTALL) -D -m 0755 -t $D$(bindir) $B/hostcast
-	$(INSTALL) -D -m 0755 -t $D$(sbindir) $B/hostcast-ws $B/hostcast-bpf
-	$(INSTALL) -D -m 0755 -t $D$(libexecdir) $B/hostcast-fcgi
+	$(INSTALL) -D -m 0755 -t $D$(sbindir) $B/hostcast-ws $B/hostcast-bpf $B/hostcast-fcgi
 	$(INSTALL) -D -m 0644 -t $D$(datadir)/types $(wildcard proto/types/*.json)
 	@cd ws/browser && for f in $(pages); do $(INSTALL) -D -m 0644 "$$f" "$D$(datadir)/browser/$$f" || exit 1; done
 	@for f in $(manuals); do $(INSTALL) -d $D$(mandir)/man$${f##*.} && \
@@ -205,8 +205,8 @@ install: all ## install under DESTDIR and prefix; an existing configuration is k
 	$(INSTALL) -D -m 0644 conf/tmpfiles.d/hostcast.conf $D$(prefix)/lib/tmpfiles.d/hostcast.conf
 	$(INSTALL) -d $D$(sysconfdir)/hostcast/types.d
 	@$(call install_config,conf/hostcast.conf,$D$(sysconfdir)/hostcast/hostcast.conf)
-	@if [ -f conf/apache/hostcast.conf ]; then $(INSTALL) -d $D$(sysconfdir)/apache2/sites-available && \
-		$(call install_config,conf/apache/hostcast.conf,$D$(sysconfdir)/apache2/sites-available/hostcast.conf); fi
+	$(INSTALL) -d $D$(sysconfdir)/apache2/sites-available
+	@$(call install_config,conf/apache/hostcast.conf,$D$(sysconfdir)/apache2/sites-available/hostcast.conf)
 
 # A file that somebody edited is not overwritten: the new one is put beside it.
 define install_config
@@ -219,7 +219,7 @@ uninstall: ## remove what install put there, but not the configuration
 	rm -f $(foreach m,$(notdir $(manuals)),$D$(mandir)/man$(lastword $(subst ., ,$m))/$m)
 	rm -f $(foreach u,$(notdir $(wildcard conf/systemd/*)),$D$(unitdir)/$u)
 	rm -f $D$(prefix)/lib/sysusers.d/hostcast.conf $D$(prefix)/lib/tmpfiles.d/hostcast.conf
-	rm -rf $D$(libexecdir) $D$(datadir)
+	rm -rf $D$(datadir)
 
 clean: ## remove what was built
 	rm -rf .build
