@@ -105,6 +105,10 @@ class Hub:
     def client(self, path="/ws/events", **more):
         return WebSocket(self.url(path), **more)
 
+    def client_at_web_socket(self, path="/ws/events", **more):
+        """A client on the UNIX socket that Apache proxies to."""
+        return WebSocket(f"ws://localhost{path}", unix=self.web_socket, **more)
+
     def raw(self, path="/ws/events", **more):
         return RawWebSocket(self.port.number, path, **more)
 
