@@ -120,7 +120,8 @@ short hc_rpc_client_events(const struct hc_rpc_client *client);
  * @ret_id:  the id of its answer; may be NULL
  *
  * Sends what the socket takes at once; hc_rpc_client_flush() sends the rest.
- * Return: 0, HC_RPC_E_CLOSED, -ENOMEM, or -EMSGSIZE above HC_RPC_FRAME_MAX.
+ * Return: 0, HC_RPC_E_CLOSED, -ENOMEM, or -EMSGSIZE for what the peer's reader would refuse: above
+ * HC_RPC_FRAME_MAX, HC_CODEC_DEPTH_MAX or HC_CODEC_ELEMENTS_MAX.
  */
 int hc_rpc_client_request(struct hc_rpc_client *client, const char *method,
 			  const struct hc_buffer *params, uint32_t *ret_id);

@@ -104,6 +104,14 @@ static int send_from(struct hc_rpc_client *client, size_t start)
 	return hc_rpc_client_flush(client);
 }
 
+/* Whether the peer's reader will take a frame: beyond its limits it could only hang up. */
+static bool fits(const char *frame, size_t len)
+{
+	struct hc_codec_skim skim = { 0 };
+
+	return hc_codec_skim(&skim, frame, len, HC_RPC_FRAME_MAX) != HC_CODEC_E_LIMIT;
+}
+
 int hc_rpc_client_request(struct hc_rpc_client *client, const char *method,
 			  const struct hc_buffer *params, uint32_t *ret_id)
 {
@@ -114,7 +122,7 @@ int hc_rpc_client_request(struct hc_rpc_client *client, const char *method,
 		return -ENOMEM;
 	hc_rpc_pack_request(&pk, client->next_id, method);
 	hc_buffer_append(&client->out, params->data, params->len);
-	if (client->out.len - start > HC_RPC_FRAME_MAX) {
+	if (!client->out.failed && !fits(client->out.data + start, client->out.len - start)) {
 		client->out.len = start;
 		return -EMSGSIZE;
 	}
@@ -190,8 +198,9 @@ static void explain(struct hc_fault *fault, int r, int timeout_ms)
 	else if (r == HC_RPC_E_CLOSED)
 		hc_fault_set(fault, HC_FAULT_UNAVAILABLE, "the hub closed the connection");
 	else if (r == -EMSGSIZE)
-		hc_fault_set(fault, HC_FAULT_TOO_LARGE, "a message may have %d bytes",
-			     HC_RPC_FRAME_MAX);
+		hc_fault_set(fault, HC_FAULT_TOO_LARGE,
+			     "a message may have %d bytes, %d levels and %d values",
+			     HC_RPC_FRAME_MAX, HC_CODEC_DEPTH_MAX, HC_CODEC_ELEMENTS_MAX);
 	else if (r == -ENOMEM)
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 	else if (r < 0)
