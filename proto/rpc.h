@@ -152,7 +152,8 @@ int hc_rpc_client_next(struct hc_rpc_client *client, struct hc_rpc_message *ret,
  * @params:     one packed map
  * @timeout_ms: for the whole call
  * @ret_result: borrows from the client until its next use
- * @fault:      the peer's error, for HC_RPC_E_FAULT; else HC_FAULT_UNAVAILABLE and why
+ * @fault:      the peer's error, for HC_RPC_E_FAULT; HC_FAULT_TOO_LARGE for -EMSGSIZE,
+ *              HC_FAULT_INTERNAL for -ENOMEM; else HC_FAULT_UNAVAILABLE and why
  *
  * Other messages that arrive meanwhile are dropped: for clients that only ask.
  * Return: 0, HC_RPC_E_FAULT, HC_RPC_E_CLOSED, HC_RPC_E_TIMEOUT, HC_RPC_E_MALFORMED, -ENOMEM,

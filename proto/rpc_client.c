@@ -197,6 +197,8 @@ static void explain(struct hc_fault *fault, int r, int timeout_ms)
 			     timeout_ms);
 	else if (r == HC_RPC_E_CLOSED)
 		hc_fault_set(fault, HC_FAULT_UNAVAILABLE, "the hub closed the connection");
+	else if (r == HC_RPC_E_MALFORMED)
+		hc_fault_set(fault, HC_FAULT_UNAVAILABLE, "the hub's answer is not understood");
 	else if (r == -EMSGSIZE)
 		hc_fault_set(fault, HC_FAULT_TOO_LARGE,
 			     "a message may have %d bytes, %d levels and %d values",
