@@ -36,7 +36,7 @@ class Hub:
         self.web_socket = self.run / "ws.sock"
         self.config = self.run / "hostcast.conf"
         self.key = self.run / "key"
-        self.key.write_text(secrets.token_hex(32) + "\n")
+        self.key.write_text(secrets.token_hex(32))
         self.key.chmod(0o600)
         self.process = None
         self.configure(extra)
@@ -116,7 +116,7 @@ class Hub:
         return make_token(self.config, **claims)
 
 
-def make_token(config, *, publish=(), subscribe=(), admin=False, ttl=None, subject=None):
+def make_token(config, *, publish=(), subscribe=(), admin=False, expires=None, subject=None):
     """A token of the hostcast command, with nothing but these grants."""
     argv = [program("hostcast"), "-c", str(config), "token", "--sub", subject or unique("user")]
     for pattern in publish:
@@ -125,6 +125,6 @@ def make_token(config, *, publish=(), subscribe=(), admin=False, ttl=None, subje
         argv += ["--subscribe", pattern]
     if admin:
         argv.append("--admin")
-    if ttl:
-        argv += ["--ttl", ttl]
+    if expires:
+        argv += ["--expires", expires]
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()

@@ -191,7 +191,7 @@ class RawWebSocket:
 
     def __init__(self, port, path="/ws/events", *, host="127.0.0.1", method="GET", version="13",
                  http="1.1", headers=(), key=None, upgrade=True, timeout=DEADLINE):
-        self.socket = socket.create_connection((host, port), timeout)
+        self.socket = self.connect(host, port, timeout)
         self.key = key or base64.b64encode(os.urandom(16)).decode()
         lines = [f"{method} {path} HTTP/{http}", f"Host: {host}:{port}"]
         if upgrade:
@@ -206,6 +206,9 @@ class RawWebSocket:
         self.headers = {}
         self.body = b""
         self._read_head()
+
+    def connect(self, host, port, timeout):
+        return socket.create_connection((host, port), timeout)
 
     def _read_head(self):
         line = self.input.readline()
