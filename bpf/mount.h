@@ -2,8 +2,8 @@
 /*
  * One mount, as a row of the mount table, and what is known of its device.
  *
- * Both are shared (the table, the state before it, events on their way) and never change once made,
- * but for the device of a mount, which is found out after it.
+ * Both are shared: by tables of different times, by events on their way. A mount is given its device
+ * after it was made, and a device may be given its label and uuid later still; nothing else changes.
  */
 #pragma once
 
