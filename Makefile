@@ -93,7 +93,7 @@ FORCE:
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $(@:$B/%=%);)
 
 # ---- packages: what is missing is installed, what is there costs no network -------
-DEPS := gcc libc6-dev pkg-config clang llvm bpftool libbpf-dev libwebsockets-dev libwebsockets-evlib-uv \
+DEPS := gcc libc6-dev pkg-config clang bpftool libbpf-dev libwebsockets-dev libwebsockets-evlib-uv \
 	libuv1-dev libsqlite3-dev libjansson-dev libjwt-dev libmount-dev libblkid-dev libudev-dev \
 	libmsgpack-dev libfcgi-dev libinih-dev libsystemd-dev libcap-ng-dev zlib1g-dev libssl-dev \
 	apache2-bin libapache2-mod-fcgid media-types openssl util-linux mount curl procps
@@ -102,7 +102,7 @@ DEPS_TEST := libcriterion-dev python3 python3-pytest python3-pytest-xdist python
 DEPS_LINT := clang-format cppcheck shellcheck systemd
 
 # Node.js may come from elsewhere than Debian, whose npm would then not go with it.
-node_deps = $(shell command -v node npm >/dev/null && command -v npm >/dev/null || echo nodejs npm)
+node_deps = $(shell command -v node npm >/dev/null && command -v npm >/dev/null || echo nodejs npm ca-certificates)
 
 .PHONY: deps deps-test deps-lint
 deps: ## install the packages that building and running need (as root; only what is missing)
