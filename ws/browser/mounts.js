@@ -52,17 +52,17 @@ function count() {
 	byId('mounts-empty').hidden = rows.size > 0;
 }
 
-function reset({ devices }) {
-	byId('mounts').replaceChildren();
-	rows.clear();
-	devices.forEach((device) => put(device, device.timestamp));
-	byId('mounts-empty').textContent = 'Nothing is mounted that is worth telling.';
-	count();
-}
-
 /* Found when the table was compared, not seen as it happened: nobody knows since when. */
 function sinceWhen({ payload, timestamp }) {
 	return payload.reconciled ? null : timestamp;
+}
+
+function reset({ events }) {
+	byId('mounts').replaceChildren();
+	rows.clear();
+	events.forEach((event) => put(event.payload, sinceWhen(event)));
+	byId('mounts-empty').textContent = 'Nothing is mounted that is worth telling.';
+	count();
 }
 
 function apply(event) {
@@ -79,7 +79,7 @@ function apply(event) {
 
 export function showMounts(hostcast) {
 	follow(hostcast, {
-		path: '/api/devices',
+		path: '/api/state/device.mounted', /* as /api/devices, but it knows since when */
 		types: ['device.mounted', 'device.unmounted'],
 		reset,
 		apply,

@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: MIT
+/* hostcast.js in a real browser, against a hub that does what it is told. */
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+
+import { closePage, launch, openPage } from './support/browser.js';
+import { Hub } from './support/hub.js';
+
+const QUICK = { minDelayMs: 20, maxDelayMs: 60 };
+
+let browser;
+let hub;
+let page;
+
+before(async () => {
+	browser = await launch();
+});
+
+after(() => browser.close());
+
+beforeEach(async () => {
+	hub = await Hub.start();
+	page = await openPage(browser, `${hub.url}blank`);
+});
+
+afterEach(async () => {
+	await closePage(page);
+	await hub.stop();
+});
+
+/** Makes window.client in the page; what it dispatches is noted in window.notes. */
+function make(options = QUICK) {
+	return page.evaluate(async (given) => {
+		const { Hostcast } = await import('/hostcast.js');
+		window.notes = [];
+		window.client = new Hostcast(given);
+		for (const type of ['statechange', 'gap', 'control'])
+			client.addEventListener(type, ({ detail }) => notes.push([type, detail]));
+		client.on('*', (payload, { type, sequence }) => notes.push(['event', { type, sequence, payload }]));
+		client.connect();
+	}, options);
+}
+
+async function makeConnected(options) {
+	const connected = hub.connected();
+	await make(options);
+	await connected;
+	await state('open');
+}
+
+function state(name) {
+	return page.waitForFunction((wanted) => client.state === wanted, name);
+}
+
+function notes(kind) {
+	return page.evaluate((wanted) =>
+		notes.filter(([type]) => type === wanted).map(([, detail]) => detail), kind);
+}
+
+/** Waits until n events have been dispatched; returns their sequences. */
+async function sequences(n) {
+	await page.waitForFunction((wanted) =>
+		notes.filter(([type]) => type === 'event').length >= wanted, n);
+	return (await notes('event')).map(({ sequence }) => sequence);
+}
+
+const position = () => page.evaluate(() => client.position);
+
+describe('connecting', () => {
+	test('the first connection starts at the end of the log that REST tells', async () => {
+		hub.publish('job.completed', {}, { silent: true });
+		await makeConnected();
+		assert.deepEqual(hub.urls, [`/ws/events?since=${hub.epoch}-1`]);
+		assert.equal(await position(), `${hub.epoch}-1`);
+	});
+
+	test('events between the question to REST and the connection are not missed', async () => {
+		hub.answers['/api/status'] = () => {
+			const answer = { epoch: hub.epoch, sequence: hub.log.length };
+			hub.publish('job.progress', { job_id: 'early' }, { silent: true });
+			return answer;
+		};
+		await makeConnected();
+		assert.deepEqual(await sequences(1), [1]);
+		assert.deepEqual(await notes('gap'), []);
+	});
+
+	test('events come without REST too, and a reconnect is then told as a gap', async () => {
+		hub.answers['/api/status'] = () => 503;
+		await makeConnected();
+		assert.deepEqual(hub.urls, ['/ws/events']);
+		hub.publish('job.progress');
+		assert.deepEqual(await sequences(1), [1]);
+		assert.equal(await position(), null);
+		const again = hub.connected();
+		hub.cut();
+		await again;
+		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
+		assert.deepEqual(await notes('gap'), [{ reason: 'unknown' }]);
+		hub.publish('job.progress');
+		assert.deepEqual(await sequences(2), [1, 2]);
+	});
+
+	test('the address may be a function, and other parameters in it are kept', async () => {
+		const connected = hub.connected();
+		await page.evaluate(async () => {
+			const { Hostcast } = await import('/hostcast.js');
+			window.client = new Hostcast({ url: async () => '/ws/events?a=b', api: null }).connect();
+		});
+		await connected;
+		assert.deepEqual(hub.urls, ['/ws/events?a=b']);
+	});
+
+	test('a token is asked for before each attempt and is the first message', async () => {
+		const connected = hub.connected();
+		await page.evaluate(async (quick) => {
+			const { Hostcast } = await import('/hostcast.js');
+			let n = 0;
+			window.client = new Hostcast({ ...quick, token: async () => `token ${++n}` });
+			client.subscribe('job.*');
+			client.connect();
+		}, QUICK);
+		await connected;
+		await hub.hears(({ action }) => action === 'subscribe');
+		const again = hub.connected();
+		hub.clients()[0].close(4001, 'token expired');
+		await again;
+		await hub.hears(({ token }) => token === 'token 2');
+		assert.deepEqual(hub.received.slice(0, 3), [
+			{ action: 'authenticate', token: 'token 1' },
+			{ action: 'subscribe', events: ['job.*'] },
+			{ action: 'authenticate', token: 'token 2' },
+		]);
+	});
+});
+
+describe('handlers', () => {
+	test('get the payload, and the event as second argument', async () => {
+		await makeConnected();
+		await page.evaluate(() => {
+			window.got = new Promise((resolve) => client.on('device.mounted', (...args) => resolve(args)));
+		});
+		const event = hub.publish('device.mounted', { mount_path: '/mnt' });
+		assert.deepEqual(await page.evaluate(() => got), [event.payload, event]);
+	});
+
+	test('are chosen by exact type, by domain and by star', async () => {
+		await makeConnected();
+		await page.evaluate(() => {
+			window.got = [];
+			for (const pattern of ['alert.*', 'alert.raised', 'alert', '*'])
+				client.on(pattern, (payload, { type }) => got.push(`${pattern} < ${type}`));
+		});
+		['alert.raised', 'alerts.raised', 'alert', 'alert.a.b'].forEach((type) => hub.publish(type));
+		await sequences(4);
+		assert.deepEqual(await page.evaluate(() => got.sort()), [
+			'* < alert', '* < alert.a.b', '* < alert.raised', '* < alerts.raised',
+			'alert < alert', 'alert.* < alert.a.b', 'alert.* < alert.raised',
+			'alert.raised < alert.raised',
+		]);
+	});
+
+	test('are taken off by off, by what on returned, and all of a pattern at once', async () => {
+		await makeConnected();
+		await page.evaluate(() => {
+			window.got = [];
+			const note = (name) => () => got.push(name);
+			const first = note('off');
+			client.on('a.b', first);
+			client.on('a.b', note('stays'));
+			client.on('a.b', note('returned'))();
+			client.on('a.*', note('all'));
+			client.off('a.b', first);
+			client.off('a.*');
+			client.off('never.set', first);
+		});
+		hub.publish('a.b');
+		await sequences(1);
+		assert.deepEqual(await page.evaluate(() => got), ['stays']);
+	});
+
+	test('that throw are reported and do not keep the others from being called', async () => {
+		await makeConnected();
+		await page.evaluate(() => {
+			window.got = [];
+			client.on('a.b', () => { throw new Error('a mistake of the page'); });
+			client.on('a.b', () => got.push('called'));
+		});
+		hub.publish('a.b');
+		await page.waitForFunction(() => got.length);
+		assert.deepEqual(page.complaints.splice(0), ['Error: a mistake of the page']);
+	});
+
+	test('cannot be set for what is no pattern', async () => {
+		await makeConnected();
+		const wrong = ['', 'a*', '*.a', 'a.*.b', 'a..b', '.a', 'a b', 'a.**', 'x'.repeat(129)];
+		const thrown = await page.evaluate((patterns) => patterns.map((pattern) => {
+			try {
+				client.on(pattern, () => {});
+				return pattern;
+			} catch (error) {
+				return error.name;
+			}
+		}), wrong);
+		assert.deepEqual(thrown, wrong.map(() => 'TypeError'));
+	});
+
+	test('of other endpoints get data, or the fields beside the type', async () => {
+		await makeConnected();
+		hub.send({ type: 'fire.seen', data: { camera: 1 }, timestamp: 'now' });
+		hub.send({ type: 'task.update', task: { id: 2 } });
+		await sequences(2);
+		assert.deepEqual((await notes('event')).map(({ payload }) => payload),
+			[{ camera: 1 }, { type: 'task.update', task: { id: 2 } }]);
+	});
+});
+
+describe('coming back', () => {
+	test('continues behind the last event and gets what was missed, once', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		const again = hub.connected();
+		hub.cut();
+		hub.publish('job.progress', {}, { silent: true });
+		hub.publish('job.progress', {}, { silent: true });
+		await again;
+		assert.equal(hub.urls[1], `/ws/events?since=${hub.epoch}-1`);
+		assert.deepEqual(await sequences(3), [1, 2, 3]);
+		assert.deepEqual(await notes('gap'), []);
+	});
+
+	test('finds a hub that was away for many attempts', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		await hub.stop();
+		await page.waitForFunction(() =>
+			notes.filter(([, { state }]) => state === 'waiting').length >= 8);
+		hub.publish('job.progress', {}, { silent: true });
+		await hub.listen();
+		assert.deepEqual(await sequences(2), [1, 2]);
+		assert.deepEqual(await notes('gap'), []);
+	});
+
+	test('drops events that it has seen', async () => {
+		await makeConnected();
+		const first = hub.publish('job.progress');
+		const second = hub.publish('job.progress');
+		[first, second, first].forEach((event) => hub.send(event));
+		hub.publish('job.completed');
+		await page.waitForFunction(() => notes.at(-1)[1].type === 'job.completed');
+		assert.deepEqual(await sequences(3), [1, 2, 3]);
+	});
+
+	test('takes events without a sequence as they come, and stays where it is', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		hub.send({ type: 'cursor.moved', payload: {}, timestamp: 'now' });
+		hub.send({ type: 'cursor.moved', payload: {}, timestamp: 'now' });
+		assert.equal((await sequences(3)).length, 3);
+		assert.equal(await position(), `${hub.epoch}-1`);
+	});
+
+	test('tells trimmed history as a gap, before the first newer event', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		hub.refusing = true;
+		hub.cut();
+		for (let i = 0; i < 5; i++)
+			hub.publish('job.progress', {}, { silent: true });
+		hub.oldest = 4;
+		hub.refusing = false;
+		assert.deepEqual(await sequences(4), [1, 4, 5, 6]);
+		assert.deepEqual(await notes('gap'), [{
+			reason: 'trimmed', from: `${hub.epoch}-1`, to: `${hub.epoch}-6`, missedFrom: 2, missedTo: 3,
+		}]);
+		const order = await page.evaluate(() => notes.map(([type]) => type).join(' '));
+		assert.match(order, /control gap event event event$/);
+	});
+
+	test('takes the sequences of a new epoch, though they are lower', async () => {
+		await makeConnected();
+		for (let i = 0; i < 5; i++)
+			hub.publish('job.progress');
+		await sequences(5);
+		hub.refusing = true;
+		hub.cut();
+		hub.epoch = '00000000000000e2';
+		hub.log.length = 0;
+		hub.publish('job.progress', {}, { silent: true });
+		hub.refusing = false;
+		assert.deepEqual(await sequences(6), [1, 2, 3, 4, 5, 1]);
+		assert.equal((await notes('gap'))[0].reason, 'epoch');
+		assert.equal(await position(), `${hub.epoch}-1`);
+		hub.publish('job.progress');
+		assert.deepEqual((await sequences(7)).slice(5), [1, 2]);
+	});
+
+	test('stands at the end when nothing was for it', async () => {
+		hub.resume = (client, since) => client.send(JSON.stringify({
+			type: 'connection.resumed',
+			payload: { from: since, to: `${hub.epoch}-900`, replayed: 0, complete: true },
+		}));
+		await makeConnected();
+		await page.waitForFunction(() => client.position?.endsWith('-900'));
+	});
+
+	test('goes back if the hub knows less than it', async () => {
+		hub.answers['/api/status'] = () => ({ epoch: hub.epoch, sequence: 50 });
+		hub.resume = (client, since) => client.send(JSON.stringify({
+			type: 'connection.resumed',
+			payload: {
+				from: since, to: `${hub.epoch}-0`, replayed: 0, complete: false, reason: 'future',
+				missed_from: null, missed_to: null,
+			},
+		}));
+		await makeConnected();
+		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
+		hub.publish('job.progress');
+		assert.deepEqual(await sequences(1), [1]);
+	});
+
+	test('begins anew, with a gap, when the hub closes with 4010', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		const again = hub.connected();
+		hub.publish('job.progress', {}, { silent: true });
+		hub.clients()[0].close(4010, 'position lost');
+		await again;
+		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
+		assert.equal(hub.urls[1], `/ws/events?since=${hub.epoch}-2`);
+		assert.deepEqual(await notes('gap'), [{ reason: 'unknown' }]);
+	});
+});
+
+describe('when it comes back', () => {
+	for (const code of [1000, 1001, 1011, 3000, 4001, 4008, 4029, 4053, 4499])
+		test(`it does after close code ${code}`, async () => {
+			await makeConnected();
+			const again = hub.connected();
+			hub.clients()[0].close(code, 'a reason');
+			await again;
+			const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+			assert.equal(waiting.code, code);
+			assert.equal(waiting.reason, 'a reason');
+		});
+
+	for (const code of [4500, 4503, 4999])
+		test(`it does not after close code ${code}, until asked to`, async () => {
+			await makeConnected();
+			hub.clients()[0].close(code, 'forbidden');
+			await state('closed');
+			assert.deepEqual((await notes('statechange')).at(-1),
+				{ state: 'closed', previous: 'open', code, reason: 'forbidden' });
+			await page.evaluate(() => dispatchEvent(new Event('online')));
+			assert.equal(hub.urls.length, 1);
+			const again = hub.connected();
+			await page.evaluate(() => { client.connect(); });
+			await again;
+		});
+
+	test('close() is for good, and the hub is told', async () => {
+		await makeConnected();
+		const closed = new Promise((resolve) => hub.clients()[0].on('close', resolve));
+		await page.evaluate(() => client.close());
+		assert.equal(await closed, 1000);
+		await page.evaluate(() => dispatchEvent(new Event('online')));
+		assert.equal(await page.evaluate(() => client.state), 'closed');
+		assert.equal(hub.urls.length, 1);
+	});
+
+	test('each delay lies between half a second and a ceiling that doubles up to 20 s', async () => {
+		const delays = await page.evaluate(async () => {
+			const { delayFor } = await import('/hostcast.js');
+			const at = (random) => [0, 1, 2, 3, 4, 5, 6, 50, 5000].map((n) =>
+				Math.round(delayFor(n, undefined, () => random)));
+			const drawn = Array.from({ length: 1000 }, () => delayFor(9));
+			return { low: at(0), high: at(1), drawn };
+		});
+		assert.deepEqual(delays.low, Array(9).fill(500));
+		assert.deepEqual(delays.high, [1000, 2000, 4000, 8000, 16000, 20000, 20000, 20000, 20000]);
+		assert.ok(delays.drawn.every((ms) => ms >= 500 && ms <= 20000));
+		for (const [low, high] of [[500, 7000], [7000, 13500], [13500, 20000]])
+			assert.ok(delays.drawn.filter((ms) => ms >= low && ms < high).length > 200, 'not spread');
+	});
+
+	test('the delays that are told grow, and begin anew after a steady connection', async () => {
+		await makeConnected({ minDelayMs: 10, maxDelayMs: 5000, steadyMs: 100 });
+		hub.refusing = true;
+		hub.cut();
+		await page.waitForFunction(() =>
+			notes.filter(([, { state }]) => state === 'waiting').length >= 6);
+		const again = hub.connected();
+		hub.refusing = false;
+		await again;
+		await state('open');
+		/* Steady from here on: more than steadyMs by the page's own clock. */
+		await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 120)));
+		const n = await page.evaluate(() => notes.length);
+		hub.cut();
+		await page.waitForFunction((seen) =>
+			notes.slice(seen).some(([, { state }]) => state === 'waiting'), n);
+		const waits = (await notes('statechange')).filter((detail) => detail.state === 'waiting');
+		waits.slice(0, 6).forEach(({ retryMs }, attempt) =>
+			assert.ok(retryMs >= 10 && retryMs <= 10 * 2 ** (attempt + 1), `${attempt}: ${retryMs}`));
+		assert.ok(waits.at(-1).retryMs <= 20, `${waits.at(-1).retryMs} after a steady connection`);
+	});
+
+	for (const [name, target] of [
+		['online', 'window'], ['pageshow', 'window'], ['visibilitychange', 'document']])
+		test(`${name} ends the waiting at once`, async () => {
+			await makeConnected({ minDelayMs: 60_000, maxDelayMs: 60_000 });
+			hub.cut();
+			await state('waiting');
+			const again = hub.connected();
+			await page.evaluate(([on, type]) => { globalThis[on].dispatchEvent(new Event(type)); },
+				[target, name]);
+			await again;
+			await state('open');
+			assert.equal(hub.urls.length, 2);
+		});
+});
+
+describe('silence', () => {
+	test('a ping is answered with a pong', async () => {
+		await makeConnected();
+		hub.send({ type: 'ping' });
+		await hub.hears(({ type }) => type === 'pong');
+		assert.deepEqual(await notes('event'), []);
+	});
+
+	test('after 75 s without anything the connection is given up', async () => {
+		await page.clock.install();
+		await makeConnected({});
+		await page.clock.runFor(74_000);
+		assert.equal(await page.evaluate(() => client.state), 'open');
+		const again = hub.connected();
+		await page.clock.runFor(2_000);
+		await page.clock.runFor(1_000);
+		await again;
+		const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+		assert.deepEqual([waiting.code, waiting.reason], [4000, 'silent for 75 s']);
+	});
+
+	test('any message keeps it', async () => {
+		await page.clock.install();
+		await makeConnected({});
+		for (let i = 1; i <= 4; i++) {
+			await page.clock.runFor(40_000);
+			hub.publish('job.progress');
+			await sequences(i);
+		}
+		assert.equal(await page.evaluate(() => client.state), 'open');
+		assert.equal(hub.urls.length, 1);
+	});
+
+	test('a connection that never opens is given up too', async () => {
+		await page.clock.install();
+		let asked;
+		const request = new Promise((resolve) => { asked = resolve; });
+		hub.http.removeAllListeners('upgrade');
+		hub.http.on('upgrade', (_, socket) => asked(socket));
+		await make({});
+		const socket = await request;
+		await page.clock.runFor(11_000);
+		const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+		assert.equal(waiting.reason, 'silent for 10 s');
+		socket.destroy();
+	});
+
+	test('a page that wakes up asks a doubtful connection for a sign of life', async () => {
+		await page.clock.install();
+		await makeConnected({});
+		await page.evaluate(() => { document.dispatchEvent(new Event('visibilitychange')); });
+		await hub.hears(({ type }) => type === 'ping');
+		hub.send({ type: 'pong' });
+		hub.publish('job.progress');
+		await sequences(1);
+		await page.clock.runFor(20_000);
+		assert.equal(await page.evaluate(() => client.state), 'open');
+		await page.evaluate(() => { dispatchEvent(new Event('online')); });
+		await page.clock.runFor(11_000);
+		assert.equal(await page.evaluate(() => client.state === 'open'), false);
+	});
+});
+
+describe('subscriptions', () => {
+	test('are sent at once, and again after a reconnect', async () => {
+		await makeConnected();
+		await page.evaluate(() => {
+			client.subscribe('job.*', 'alert.raised');
+			client.subscribe('device.mounted');
+			client.unsubscribe('alert.raised');
+		});
+		await hub.hears(({ action }) => action === 'unsubscribe');
+		assert.deepEqual(hub.received, [
+			{ action: 'subscribe', events: ['job.*', 'alert.raised'] },
+			{ action: 'subscribe', events: ['device.mounted'] },
+			{ action: 'unsubscribe', events: ['alert.raised'] },
+		]);
+		hub.received.length = 0;
+		const again = hub.connected();
+		hub.cut();
+		await again;
+		await hub.hears(() => true);
+		assert.deepEqual(hub.received, [{ action: 'subscribe', events: ['job.*', 'device.mounted'] }]);
+	});
+
+	test('hold for what is replayed before the hub has heard of them', async () => {
+		await makeConnected();
+		await page.evaluate(() => client.subscribe('job.*'));
+		await hub.hears(({ action }) => action === 'subscribe');
+		const again = hub.connected();
+		hub.cut();
+		hub.publish('alert.raised', {}, { silent: true });
+		hub.publish('job.progress', {}, { silent: true });
+		await again;
+		assert.deepEqual(await sequences(1), [2]);
+	});
+
+	test('taken back all at once leave nothing', async () => {
+		await makeConnected();
+		await page.evaluate(() => client.unsubscribe());
+		await hub.hears(({ action }) => action === 'unsubscribe');
+		assert.deepEqual(hub.received, [{ action: 'unsubscribe' }]);
+		hub.received.length = 0;
+		const again = hub.connected();
+		hub.cut();
+		await again;
+		await hub.hears(() => true);
+		assert.deepEqual(hub.received, [{ action: 'subscribe', events: [] }]);
+	});
+});
+
+describe('what else the hub says', () => {
+	test('comes as control, not as an event', async () => {
+		await makeConnected({ ...QUICK, resume: false });
+		const said = [
+			{ type: 'error', code: 'invalid_params', message: 'no such action' },
+			{ action: 'subscribed', events: ['job.*'] },
+			{ type: 'subscribed', channel: 'jobs' },
+			{ type: 'connection.expiring', payload: {} },
+		];
+		said.forEach((message) => hub.send(message));
+		await page.waitForFunction(() => notes.filter(([type]) => type === 'control').length === 4);
+		assert.deepEqual(await notes('control'), said);
+		assert.deepEqual(await notes('event'), []);
+		assert.deepEqual(hub.urls, ['/ws/events']);
+	});
+});

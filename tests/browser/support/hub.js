@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A hub for tests of the client: the page's files, a little REST and /ws/events on one port, all
+ * from memory. It speaks the wire format of the real one and does what no real one would on demand.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join } from 'node:path';
+import { EventEmitter, once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+import { WebSocketServer } from 'ws';
+
+const FILES = fileURLToPath(new URL('../../../ws/browser/', import.meta.url));
+const TYPES = {
+	'.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.svg': 'image/svg+xml',
+};
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'";
+
+export class Hub extends EventEmitter {
+	epoch = '00000000000000e1';
+	log = []; // standard envelopes; the sequence of log[0] is 1
+	oldest = 1;
+	answers = {}; // path => function returning a JSON value, or a number for an HTTP status
+	urls = []; // of the connections, in the order they came
+	received = []; // messages from clients
+	refusing = false; // connections are cut before they open
+	port = 0;
+	links = new Set(); // every TCP connection, upgraded or not
+
+	static async start() {
+		const hub = new Hub();
+		hub.answers['/api/status'] = () => ({ epoch: hub.epoch, sequence: hub.log.length });
+		await hub.listen();
+		return hub;
+	}
+
+	get url() {
+		return `http://127.0.0.1:${this.port}/`;
+	}
+
+	/** The same port again after stop(), as a restarted hub has it. */
+	async listen() {
+		this.http = createServer((request, response) => this.answer(request, response));
+		this.sockets = new WebSocketServer({ noServer: true });
+		this.http.on('upgrade', (request, socket, head) => {
+			if (this.refusing)
+				return socket.destroy();
+			this.sockets.handleUpgrade(request, socket, head, (client) => this.welcome(client, request));
+		});
+		this.http.on('connection', (socket) => {
+			this.links.add(socket);
+			socket.on('close', () => this.links.delete(socket));
+		});
+		this.http.listen(this.port, '127.0.0.1');
+		await once(this.http, 'listening');
+		this.port = this.http.address().port;
+	}
+
+	/** Gone as after kill -9: no close frame, connection refused. */
+	async stop() {
+		this.http.close();
+		this.links.forEach((socket) => socket.destroy());
+		await once(this.http, 'close');
+	}
+
+	cut() {
+		this.clients().forEach((client) => client.terminate());
+	}
+
+	clients() {
+		return [...this.sockets.clients];
+	}
+
+	/** The nth connection from now on. */
+	async connected(n = 1) {
+		for (let i = 0; i < n; i++)
+			await once(this, 'connected', { signal: AbortSignal.timeout(20_000) });
+	}
+
+	/** Waits until a client has said something for which test() is true. */
+	async hears(test) {
+		const signal = AbortSignal.timeout(20_000);
+		while (!this.received.some(test))
+			await once(this, 'received', { signal });
+	}
+
+	send(message) {
+		this.clients().forEach((client) => client.send(JSON.stringify(message)));
+	}
+
+	/** Appends to the log; without `silent` all clients get it. */
+	publish(type, payload = {}, { silent = false, timestamp = new Date().toISOString() } = {}) {
+		const event = { type, payload, timestamp, sequence: this.log.length + 1, channel: 'tests' };
+		this.log.push(event);
+		if (!silent)
+			this.send(event);
+		return event;
+	}
+
+	welcome(client, request) {
+		const since = new URL(request.url, this.url).searchParams.get('since');
+		this.urls.push(request.url);
+		client.on('message', (text) => {
+			this.received.push(JSON.parse(text));
+			this.emit('received');
+		});
+		if (since !== null)
+			this.resume(client, since);
+		this.emit('connected', client);
+	}
+
+	resume(client, since) {
+		const [epoch, after] = [since.slice(0, 16), Number(since.slice(17))];
+		const same = epoch === this.epoch;
+		const complete = same && after >= this.oldest - 1;
+		const from = complete ? after : Math.max(this.oldest - 1, same ? after : 0);
+		const replay = this.log.slice(from);
+		client.send(JSON.stringify({
+			type: 'connection.resumed',
+			payload: {
+				from: since, to: `${this.epoch}-${this.log.length}`, replayed: replay.length, complete,
+				...(!complete && {
+					reason: same ? 'trimmed' : 'epoch', missed_from: after + 1,
+					missed_to: same ? this.oldest - 1 : null,
+				}),
+			},
+		}));
+		replay.forEach((event) => client.send(JSON.stringify(event)));
+	}
+
+	async answer({ url }, response) {
+		const path = url.split('?')[0];
+		const made = this.answers[path]?.();
+		if (typeof made === 'number')
+			return response.writeHead(made, { 'content-type': 'application/problem+json' })
+				.end(JSON.stringify({ title: 'made to fail', status: made }));
+		if (made)
+			return response.writeHead(200, { 'content-type': 'application/json' })
+				.end(JSON.stringify(made));
+		try {
+			const name = path === '/' ? 'index.html' : path.slice(1);
+			const text = name === 'blank' ? '<!doctype html><title>blank</title>'
+				: await readFile(join(FILES, name));
+			return response.writeHead(200, {
+				'content-type': TYPES[extname(name)] ?? 'text/html', 'content-security-policy': POLICY,
+			}).end(text);
+		} catch {
+			return response.writeHead(404).end();
+		}
+	}
+}
