@@ -4,6 +4,7 @@ import random
 import threading
 
 import pytest
+from websockets import InvalidStatusCode
 
 from harness.events import is_for_job, progress, unique
 from harness.mounts import Mounts
@@ -260,7 +261,6 @@ def connect(stack, position):
     path = "/ws/events" + (f"?since={position}" if position else "")
 
     def attempt():
-        from websockets import InvalidStatusCode
         try:
             return stack.through_apache(path)
         except (OSError, InvalidStatusCode):

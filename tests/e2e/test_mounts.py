@@ -7,6 +7,7 @@ import pytest
 
 from harness.events import EPOCH, RFC3339_MS, is_for_job, progress
 from harness.mounts import Mounts
+from harness.processes import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -211,10 +212,16 @@ def test_mounts_over_one_another_are_told_one_by_one(mounts, watch):
 
     mounts.umount(path)
     told = watch.exactly()
-    assert told.unmounted == [str(path)] and len(told) == 1, told
+    assert [event["type"] for event in told.events] == ["device.unmounted", "device.mounted"]
+    assert told.unmounted == told.mounted == [str(path)]
+    assert told.events[0]["payload"]["device_node"] == "upper"
+    assert told.events[1]["payload"]["device_node"] == "lower"
+    assert told.events[1]["payload"]["revealed"] is True
+
     mounts.umount(path)
     told = watch.exactly()
     assert told.unmounted == [str(path)] and len(told) == 1, told
+    assert told.events[0]["payload"]["device_node"] == "lower"
 
 
 def test_devices_shows_the_mount_below_when_the_upper_one_goes(mounts, watch):
@@ -418,8 +425,6 @@ def test_the_loader_goes_on_telling_after_the_hub_was_killed(own_stack):
 
 def connect_again(stack, path):
     """As a client does: again and again until the hub is back."""
-    from harness.processes import wait_for
-
     def attempt():
         try:
             return stack.straight(path)

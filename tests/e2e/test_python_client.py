@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from harness.events import task, unique
-from harness.processes import Process
+from harness.processes import Process, wait_for
 
 HUB = {"hub": {"prefix": "/latest"}, "clients": {"heartbeat": "1s"}}
 
@@ -52,7 +52,6 @@ if __name__ == "__main__":
 @pytest.fixture
 def run(hub):
     """Runs a page's program against the hub; returns it once the hub counts it as connected."""
-    from harness.processes import wait_for
     started = []
 
     def start(text):

@@ -161,7 +161,8 @@ class Stack:
         """Run a command in the namespace; (pid, its output). nsenter becomes the command."""
         process = subprocess.Popen(
             ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--wd=/", *map(str, argv)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="surrogateescape")
         output, _ = process.communicate(timeout=DEADLINE)
         if check:
             assert process.returncode == 0, f"{argv}: {process.returncode}\n{output}"
