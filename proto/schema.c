@@ -297,9 +297,11 @@ static bool check_field(const struct hc_schema *node, const struct property *pro
 			const msgpack_object *value, const struct place *place,
 			struct hc_fault *fault)
 {
+	const struct hc_schema *schema = property ? property->schema : node->additional;
+
 	if (!property && node->is_closed)
 		return complain(fault, place, "is not a field that is known here");
-	return !property || !property->schema || check(property->schema, value, place, fault);
+	return !schema || check(schema, value, place, fault);
 }
 
 static bool check_map(const struct hc_schema *node, const msgpack_object_map *map,

@@ -2,12 +2,12 @@
 /*
  * JSON Schema, the part that our event types use, compiled once and checked against msgpack.
  *
- * Keywords: type (one name or several), properties, required, additionalProperties (boolean), enum,
- * const, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, items (one
- * schema), minItems, maxItems, anyOf, $ref to "#/$defs/<name>" of the same file, format
- * "date-time"; and the annotations title, description, default, examples, $comment, which check
- * nothing. Any other keyword is an error when the file is read: a schema must not promise what
- * nobody checks.
+ * Keywords: type (one name or several), properties, required, additionalProperties, enum, const
+ * (null, booleans, numbers, text), minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength,
+ * maxLength, items (one schema), minItems, maxItems, anyOf, $ref to "#/$defs/<name>" of the same
+ * file, format "date-time"; and the annotations title, description, default, examples, $comment,
+ * which check nothing. Any other keyword is an error when the file is read: a schema must not
+ * promise what nobody checks.
  *
  * No C library for it is in Debian 12. Source: JSON Schema 2020-12.
  */

@@ -187,7 +187,7 @@ static int compile_additional(struct compiler *compiler, struct hc_schema *node,
 {
 	(void)keyword;
 	if (!json_is_boolean(value))
-		return reject(compiler, "must be true or false");
+		return compile_node(&node->additional, compiler, value);
 	node->is_closed = json_is_false(value);
 	return 0;
 }
@@ -511,6 +511,7 @@ static void free_node(struct hc_schema *node)
 	for (size_t i = 0; i < node->n_constants; i++)
 		free((char *)node->constants[i].text.s);
 	free(node->constants);
+	hc_schema_free(node->additional);
 	hc_schema_free(node->items);
 	for (size_t i = 0; i < node->n_any_of; i++)
 		hc_schema_free(node->any_of[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A compiled schema, as schema_compile.c builds it and schema.c reads it. Nobody else includes
- * this.
+ * A compiled schema, as schema_compile.c builds it and schema.c reads it. No other file includes
+ * it.
  *
  * A schema is a tree of nodes, one allocation each and a few for their tables; "$ref" points across
  * it into the definitions, which are compiled once and hang on the root.
@@ -63,7 +63,8 @@ struct hc_schema {
 	struct property *properties;
 	size_t n_properties;
 	uint64_t required;
-	bool is_closed; /* "additionalProperties": false */
+	bool is_closed;		      /* "additionalProperties": false */
+	struct hc_schema *additional; /* owned; of the properties that are not named */
 	struct constant *constants;
 	size_t n_constants;
 	struct bound minimum, maximum, exclusive_minimum, exclusive_maximum;
