@@ -85,6 +85,8 @@ void hc_buffer_printf(struct hc_buffer *buffer, const char *format, ...)
 
 void hc_buffer_consume(struct hc_buffer *buffer, size_t len)
 {
+	if (!len)
+		return;
 	buffer->len -= len;
 	memmove(buffer->data, buffer->data + len, buffer->len);
 }

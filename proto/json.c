@@ -118,7 +118,8 @@ void hc_json_write_str(struct hc_buffer *buffer, struct hc_str text)
 		append_escape(buffer, c);
 		run = i + 1;
 	}
-	hc_buffer_append(buffer, text.s + run, text.len - run);
+	if (run < text.len) /* text.s is NULL for the empty text of msgpack-c */
+		hc_buffer_append(buffer, text.s + run, text.len - run);
 	hc_buffer_append(buffer, "\"", 1);
 }
 

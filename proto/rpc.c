@@ -197,13 +197,14 @@ static int refuse_stream(struct hc_fault *fault, int why)
 int hc_rpc_reader_next(struct hc_rpc_reader *reader, struct hc_rpc_message *ret,
 		       struct hc_fault *fault)
 {
-	const char *data = reader->in.data + reader->start;
 	size_t len = reader->in.len - reader->start;
 	msgpack_object value;
+	const char *data;
 	int r;
 
 	if (!len)
 		return HC_RPC_E_MORE;
+	data = reader->in.data + reader->start;
 	r = hc_codec_skim(&reader->skim, data, len, HC_RPC_FRAME_MAX);
 	if (r == HC_CODEC_E_MORE)
 		return HC_RPC_E_MORE;
