@@ -327,6 +327,33 @@ static bool check_map(const struct hc_schema *node, const msgpack_object_map *ma
 	return check_required(node, seen, fault);
 }
 
+static bool allows_type_of(const struct hc_schema *node, const msgpack_object *value)
+{
+	while (!node->types && node->ref)
+		node = node->ref;
+	return !node->types || node->types & types_of(value);
+}
+
+/* "null or that": what is wrong is told by the one alternative that is of the value's type. */
+static bool complain_any_of(const struct hc_schema *node, const msgpack_object *value,
+			    const struct place *place, struct hc_fault *fault)
+{
+	const struct hc_schema *meant = NULL;
+	size_t n = 0;
+
+	if (!fault)
+		return false;
+	for (size_t i = 0; i < node->n_any_of; i++) {
+		if (!allows_type_of(node->any_of[i], value))
+			continue;
+		meant = node->any_of[i];
+		n++;
+	}
+	if (n == 1)
+		return check(meant, value, place, fault);
+	return complain(fault, place, "has none of the forms that are allowed here");
+}
+
 static bool check_any_of(const struct hc_schema *node, const msgpack_object *value,
 			 const struct place *place, struct hc_fault *fault)
 {
@@ -334,7 +361,7 @@ static bool check_any_of(const struct hc_schema *node, const msgpack_object *val
 		if (check(node->any_of[i], value, place, NULL))
 			return true;
 	}
-	return complain(fault, place, "has none of the forms that are allowed here");
+	return complain_any_of(node, value, place, fault);
 }
 
 static bool check_kind(const struct hc_schema *node, const msgpack_object *value,

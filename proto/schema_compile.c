@@ -19,9 +19,13 @@ enum { /* hc_schema.loop */
 };
 
 const struct hc_schema_type_name hc_schema_type_names[HC_SCHEMA_N_TYPES] = {
-	{ "null", "null" },	   { "boolean", "true or false" }, { "integer", "an integer" },
-	{ "number", "a number" },  { "string", "a string" },	   { "array", "an array" },
+	{ "boolean", "true or false" },
+	{ "integer", "an integer" },
+	{ "number", "a number" },
+	{ "string", "a string" },
+	{ "array", "an array" },
 	{ "object", "an object" },
+	{ "null", "null" },
 };
 
 struct compiler {

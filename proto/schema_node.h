@@ -17,13 +17,13 @@
 
 /* What a value is, as bits; hc_schema_type_names has the same order. */
 enum {
-	TYPE_NULL = 1 << 0,
-	TYPE_BOOLEAN = 1 << 1,
-	TYPE_INTEGER = 1 << 2,
-	TYPE_NUMBER = 1 << 3,
-	TYPE_STRING = 1 << 4,
-	TYPE_ARRAY = 1 << 5,
-	TYPE_OBJECT = 1 << 6,
+	TYPE_BOOLEAN = 1 << 0,
+	TYPE_INTEGER = 1 << 1,
+	TYPE_NUMBER = 1 << 2,
+	TYPE_STRING = 1 << 3,
+	TYPE_ARRAY = 1 << 4,
+	TYPE_OBJECT = 1 << 5,
+	TYPE_NULL = 1 << 6,
 };
 
 #define HC_SCHEMA_N_TYPES 7
