@@ -66,9 +66,10 @@ void hc_rpc_read_fault(struct hc_fault *ret, const msgpack_object *error)
 	*ret = HC_FAULT_NULL;
 	if (hc_map_get_str(&text, error, "code") && !hc_str_is(text, hc_fault_name(HC_FAULT_NONE)))
 		code = hc_fault_from_name(text);
-	if (!hc_map_get_str(&text, error, "message"))
-		text = HC_STR("the peer gave no reason");
-	hc_fault_set(ret, code, "%.*s", (int)text.len, text.s);
+	if (hc_map_get_str(&text, error, "message"))
+		hc_fault_set(ret, code, "%.*s", (int)text.len, text.s);
+	if (!ret->message[0])
+		hc_fault_set(ret, code, "the peer gave no reason");
 	if (details && hc_map_get_str(&text, details, "pointer") &&
 	    text.len < sizeof(ret->pointer) && hc_utf8_valid(text))
 		memcpy(ret->pointer, text.s, text.len); /* one that is cut would point elsewhere */

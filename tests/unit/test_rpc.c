@@ -445,6 +445,8 @@ Test(rpc, a_fault_that_says_little_is_internal_and_has_a_message)
 {
 	static const char *const hexes[] = {
 		"80",						  /* {} */
+		"81 a76d657373616765 a0",			  /* {"message": ""} */
+		"81 a76d657373616765 a2 00 61",			  /* {"message": NUL "a"} */
 		"81 a4636f6465 05",				  /* {"code": 5} */
 		"81 a4636f6465 a3 6e6577",			  /* {"code": "new"} */
 		"81 a4636f6465 a4 6e6f6e65",			  /* {"code": "none"} */
