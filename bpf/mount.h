@@ -2,8 +2,9 @@
 /*
  * One mount, as a row of the mount table, and what is known of its device.
  *
- * Both are shared: by tables of different times, by events on their way. A mount is given its device
- * after it was made, and a device may be given its label and uuid later still; nothing else changes.
+ * Both are shared: by tables of different times, by events on their way. A mount is given its
+ * device after it was made, and a device may be given its label and uuid later still; nothing else
+ * changes.
  */
 #pragma once
 

@@ -86,8 +86,9 @@ int hc_namespace_find(struct hc_namespace *ret, const char *name, struct hc_reas
 	} else {
 		r = open_namespace(&ns, ns.pid);
 		if (r)
-			hc_reasons_add(reasons, "the mount namespace of process %u may not be looked "
-						"into (%s): calls made in others are not told apart",
+			hc_reasons_add(reasons,
+				       "the mount namespace of process %u may not be looked "
+				       "into (%s): calls made in others are not told apart",
 				       ns.pid, strerror(-r));
 	}
 	ns.identity = ns.unique_id ? ns.unique_id : ns.inode ? ns.inode : first;
