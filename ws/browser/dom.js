@@ -6,6 +6,8 @@
 
 const TEXT_MAX = 300; // characters shown of one value
 
+export const ABSENT = '–'; // stands for a value that is not known
+
 export const byId = (id) => document.getElementById(id);
 
 /** An element with attributes and children; strings become text. Absent attributes are left out. */
@@ -21,7 +23,7 @@ export function element(name, attributes = {}, ...children) {
 /** Any value as text to show. */
 export function show(value) {
 	if (value === undefined || value === null || value === '')
-		return '–';
+		return ABSENT;
 	const text = typeof value === 'string' ? value : JSON.stringify(value);
 	return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
 }
@@ -32,7 +34,10 @@ export function timeElement(timestamp, { milliseconds = false } = {}) {
 	if (!timestamp || Number.isNaN(date.valueOf()))
 		return element('span', {}, show(timestamp));
 	const today = date.toDateString() === new Date().toDateString();
-	const text = date.toLocaleTimeString('en-GB', milliseconds && { fractionalSecondDigits: 3 });
+	const text = date.toLocaleTimeString('en-GB', {
+		hour: '2-digit', minute: '2-digit', second: '2-digit',
+		...(milliseconds && { fractionalSecondDigits: 3 }),
+	});
 	return element('time', { datetime: date.toISOString(), title: date.toString() },
 		today ? text : `${date.toLocaleDateString('sv-SE')} ${text}`);
 }

@@ -8,6 +8,7 @@ import { byId, element, oncePerFrame, problem, show, timeElement } from './dom.j
 import { isPattern, matches } from './hostcast.js';
 
 const KEPT = 500;
+const FIELDS = 12; // of a payload, shown before the row is opened
 
 const entries = []; // the newest KEPT, oldest first; each knows its row once it has been drawn
 let pending = []; // what came since the last frame, or since the list was paused
@@ -18,11 +19,18 @@ function wanted({ event }) {
 	return !event || !patterns.length || patterns.some((pattern) => matches(pattern, event.type));
 }
 
+/* What fits in a line: names and values, without the brackets. */
+function fields(payload) {
+	return Object.entries(payload ?? {}).slice(0, FIELDS).flatMap(([key, value]) => [
+		element('span', { class: 'key' }, show(key)), ' ', element('code', {}, show(value)), ' ',
+	]);
+}
+
 function eventRow({ type, payload, timestamp, sequence }) {
 	const summary = element('summary', {},
 		timeElement(timestamp, { milliseconds: true }),
 		element('span', { class: 'type' }, show(type)),
-		element('code', { class: 'payload' }, show(JSON.stringify(payload)?.slice(1, -1))),
+		element('span', { class: 'payload' }, ...fields(payload)),
 		element('span', { class: 'sequence', title: 'sequence' }, show(sequence)));
 	const details = element('details', {}, summary);
 	/* The whole payload is laid out only for who wants to see it. */
@@ -75,7 +83,10 @@ function add(entry) {
 
 function resumed({ replayed, complete }) {
 	if (complete && replayed)
-		add({ kind: 'resumed', text: `back again: ${replayed} missed events follow` });
+		add({
+			kind: 'resumed',
+			text: `back again: ${replayed} missed ${replayed === 1 ? 'event follows' : 'events follow'}`,
+		});
 }
 
 function gap({ reason, missedFrom, missedTo }) {

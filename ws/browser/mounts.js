@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* What is mounted now, by mount path: a snapshot, then each mount and unmount. */
 
-import { byId, element, problem, show, timeElement } from './dom.js';
+import { ABSENT, byId, element, problem, show, timeElement } from './dom.js';
 import { follow } from './snapshot.js';
 
 const rows = new Map(); // mount path => table row, in no order; the table is in order of paths
 
 function by({ actor }) {
 	if (!actor)
-		return '–';
+		return ABSENT;
 	return `${show(actor.comm)} ${actor.pid ?? ''}`.trim();
 }
 
 function cell(name, content, title) {
-	return element('td', { role: 'cell', 'data-name': name, title }, content);
+	const made = element('td', { role: 'cell', 'data-name': name, title }, content);
+	made.classList.toggle('absent', made.textContent === ABSENT);
+	return made;
 }
 
 function code(value) {
@@ -28,7 +30,7 @@ function makeRow(device, timestamp) {
 		cell('Label', show(label), label),
 		cell('File system', show(fstype), fstype),
 		cell('UUID', code(uuid), uuid),
-		cell('Since', timeElement(timestamp)),
+		cell('Since', timeElement(timestamp), timestamp ? undefined : 'mounted before it was watched'),
 		cell('By', by(device), actor && `uid ${show(actor.uid)}`));
 }
 

@@ -132,7 +132,7 @@ export class Hub extends EventEmitter {
 
 	async answer({ url }, response) {
 		const path = url.split('?')[0];
-		const made = this.answers[path]?.();
+		const made = await this.answers[path]?.();
 		if (typeof made === 'number')
 			return response.writeHead(made, { 'content-type': 'application/problem+json' })
 				.end(JSON.stringify({ title: 'made to fail', status: made }));
