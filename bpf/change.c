@@ -58,6 +58,22 @@ static void append(struct hc_changes *changes, struct hc_change *change)
 	changes->last = &change->claim.next;
 }
 
+/* Before the first that is known to have been later. */
+static void insert_by_time(struct hc_changes *changes, struct hc_change *change)
+{
+	uint64_t boot_ns = change->claim.actor.boot_ns;
+	struct hc_claim **at;
+
+	for (at = &changes->first; *at; at = &(*at)->next) {
+		if (!change_of(*at)->done && (*at)->matched && (*at)->actor.boot_ns > boot_ns)
+			break;
+	}
+	change->claim.next = *at;
+	*at = &change->claim;
+	if (!change->claim.next)
+		changes->last = &change->claim.next;
+}
+
 static enum hc_claim_kind claim_kind(const struct hc_difference *difference)
 {
 	if (difference->moved)
@@ -139,8 +155,40 @@ int hc_changes_add_brief(struct hc_changes *changes, const struct hc_record *mou
 		.matched = true,
 		.actor = hc_actor_of(record),
 	};
-	append(changes, hc_take(change));
+	insert_by_time(changes, hc_take(change));
 	return 0;
+}
+
+static bool is_last_word(const struct hc_change *change)
+{
+	const struct hc_claim *later;
+
+	for (later = change->claim.next; later; later = later->next) {
+		const struct hc_change *other = hc_container_of(later, struct hc_change, claim);
+
+		if (!other->done && !strcmp(other->mount->row.path, change->mount->row.path))
+			return false;
+	}
+	return true;
+}
+
+int hc_changes_reveal(struct hc_changes *changes, const struct hc_table *table, hc_told_fn told,
+		      const void *context, const struct hc_change_options *options)
+{
+	struct hc_claim *claim;
+	int r = 0;
+
+	for (claim = changes->first; claim && !r; claim = claim->next) {
+		struct hc_change *change = change_of(claim);
+		struct hc_difference difference = { .kind = HC_DIFFERENCE_REVEALED, .told = true };
+
+		if (change->done || !change->brief || change->is_mounted || !is_last_word(change))
+			continue;
+		difference.mount = hc_table_top(table, change->mount->row.path, told, context);
+		if (difference.mount)
+			r = hc_changes_add(changes, &difference, table, options);
+	}
+	return r;
 }
 
 struct hc_claim *hc_changes_claims(struct hc_changes *changes)

@@ -52,9 +52,24 @@ struct hc_change_options {
 int hc_changes_add(struct hc_changes *changes, const struct hc_difference *difference,
 		   const struct hc_table *table, const struct hc_change_options *options);
 
-/** hc_changes_add_brief() - queue one half of what the records alone have shown; 0 or -ENOMEM */
+/**
+ * hc_changes_add_brief() - queue one half of what the records alone have shown
+ * @mounted: the record of the mount
+ * @record:  the half: @mounted itself, or that of the umount
+ *
+ * It takes its place by time among the changes of which the time is known. Return: 0 or -ENOMEM.
+ */
 int hc_changes_add_brief(struct hc_changes *changes, const struct hc_record *mounted,
 			 const struct hc_record *record, const struct hc_change_options *options);
+
+/**
+ * hc_changes_reveal() - after brief mounts, say again what is still mounted at their paths
+ * @table, @told, @context: what is to be seen at a path, see hc_table_top()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hc_changes_reveal(struct hc_changes *changes, const struct hc_table *table, hc_told_fn told,
+		      const void *context, const struct hc_change_options *options);
 
 /** hc_changes_claims() - the first claim, for hc_actors_match() */
 struct hc_claim *hc_changes_claims(struct hc_changes *changes);

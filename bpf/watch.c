@@ -328,7 +328,6 @@ static void add_brief(void *context, const struct hc_record *mounted,
 	const struct hc_mount_row row = { .path = mounted->target,
 					  .fstype = mounted->fstype,
 					  .source = mounted->source };
-	struct hc_mount *top;
 	int r;
 
 	/* Without the kernel's filter it may have been in any namespace. */
@@ -337,16 +336,17 @@ static void add_brief(void *context, const struct hc_record *mounted,
 	r = hc_changes_add_brief(watch->changes, mounted, mounted, &options);
 	if (!r)
 		r = hc_changes_add_brief(watch->changes, mounted, unmounted, &options);
-	top = hc_table_top(watch->table, row.path, hc_filter_tells, watch->conf);
-	if (!r && top) {
-		struct hc_difference revealed = { .kind = HC_DIFFERENCE_REVEALED,
-						  .mount = top,
-						  .told = true };
-
-		r = hc_changes_add(watch->changes, &revealed, watch->table, &options);
-	}
 	if (r)
 		hc_err("no memory to tell of a brief mount");
+}
+
+static void find_brief(struct hc_watch *watch, uint64_t now_ns)
+{
+	const struct hc_change_options options = change_options(watch, false);
+
+	hc_actors_brief(watch->actors, now_ns, add_brief, watch);
+	if (hc_changes_reveal(watch->changes, watch->table, hc_filter_tells, watch->conf, &options))
+		hc_err("no memory to tell what a brief mount had covered");
 }
 
 static void actor_timer_fired(uv_timer_t *timer)
@@ -422,7 +422,7 @@ static void scan(struct hc_watch *watch, bool reconciled)
 	if (watch->source)
 		hc_source_drain(watch->source);
 	match_records(watch);
-	hc_actors_brief(watch->actors, start, add_brief, watch);
+	find_brief(watch, start);
 	watch->scan_done_ns = hc_monotonic_ns();
 	watch->scan_cost_ns = watch->scan_done_ns - start;
 	tell_ready(watch);
