@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Starting and stopping: what is wrong is one clear line, and nothing stays behind."""
-import os
 import re
 import signal
 import socket
@@ -9,7 +8,8 @@ import subprocess
 import pytest
 
 from harness.events import progress
-from harness.processes import (Process, REPO, STOP_DEADLINE, descendants, program, wait_for)
+from harness.processes import (Process, REPO, STOP_DEADLINE, alive, descendants, program,
+                               wait_for)
 from harness.stack import Stack
 
 PROGRAMS = ["hostcast-ws", "hostcast-bpf", "hostcast-fcgi", "hostcast"]
@@ -310,7 +310,7 @@ def test_a_signal_ends_all_of_it_within_5_s_and_leaves_nothing(fresh, number):
         assert len(before) >= 3
         fresh.process.signal(number)
         assert fresh.process.wait(STOP_DEADLINE) == 0, fresh.process.output
-        assert [name for pid, name in before.items() if os.path.exists(f"/proc/{pid}")] == []
+        assert [name for pid, name in before.items() if alive(pid)] == []
         assert client.wait_closed()[0] == 1001
         assert direct.wait_closed()[0] == 1001
 

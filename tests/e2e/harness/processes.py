@@ -207,12 +207,12 @@ def processes():
 
 
 def descendants(root):
-    """pid -> comm of every process below `root`."""
+    """pid -> comm of every process below `root`, parents before their children."""
     everyone = processes()
     below, frontier = {}, {root}
     while frontier:
         frontier = {pid for pid, stat in everyone.items() if stat[1] in frontier} - below.keys()
-        below.update({pid: everyone[pid][0] for pid in frontier})
+        below.update({pid: everyone[pid][0] for pid in sorted(frontier)})
     return below
 
 

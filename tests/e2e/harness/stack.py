@@ -66,8 +66,8 @@ class Stack:
     # ---- the processes -------------------------------------------------------------------
 
     def pids(self, comm):
-        """The processes of that name that live below conf/run, oldest first."""
-        return sorted(pid for pid, name in descendants(self.process.pid).items() if name == comm)
+        """The processes of that name that live below conf/run, parents first."""
+        return [pid for pid, name in descendants(self.process.pid).items() if name == comm]
 
     def pid(self, comm):
         """The one process of that name; waits for a supervisor that is about to start it."""
