@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An audience: the clients that get the same bytes, because endpoint, encoding, filter and user are
+ * the same. New events are laid out once for all its members; a member that is up to date gets one
+ * write of them a turn.
+ *
+ * Members that are not up to date stay in the audience but go on by themselves, from their own
+ * cursor, when their socket takes more (session.h).
+ */
+#pragma once
+
+#include "ws/endpoint.h"
+#include "ws/ring.h"
+
+struct hc_audience;
+struct hc_audiences;
+struct hc_session;
+
+#define HC_SLICE_MAX (64 * 1024) /* bytes of one write, unless a single event is larger */
+
+/** struct hc_slice - frames to write, and the cursor behind them */
+struct hc_slice {
+	struct hc_str bytes; /* empty if nothing up to `next` is wanted */
+	uint64_t next;
+};
+
+/** struct hc_turn - what one turn of the loop has brought: the slots from @from up to @end */
+struct hc_turn {
+	uint64_t from;
+	uint64_t from_sequence; /* the newest sequence before @from */
+	uint64_t end;
+	uint64_t now_ms;
+};
+
+int hc_audiences_new(struct hc_audiences **ret, struct hc_ring *ring);
+struct hc_audiences *hc_audiences_free(struct hc_audiences *audiences);
+HC_DEFINE_CLEANUP(struct hc_audiences *, hc_audiences_free);
+
+/**
+ * hc_audience_join() - make @session a member of the audience for what it wants
+ * @user: whose addressed events it gets too; "" for nobody's
+ *
+ * An audience is made for its first member and ends with its last.
+ * Return: the audience, or NULL without memory.
+ */
+struct hc_audience *hc_audience_join(struct hc_audiences *audiences, struct hc_session *session,
+				     struct hc_encoding encoding, const struct hc_filter *filter,
+				     const char *user);
+void hc_audience_leave(struct hc_audience *audience, struct hc_session *session);
+
+/** hc_audiences_flush() - write what is new in the ring to every member that is up to date */
+void hc_audiences_flush(struct hc_audiences *audiences, uint64_t now_ms);
+
+/**
+ * hc_audience_slice() - what a member at @from gets next
+ * @ret: valid until the ring or the audiences are used again
+ *
+ * Return: false if the ring does not reach back to @from: the log must be asked.
+ */
+bool hc_audience_slice(struct hc_audience *audience, uint64_t from, struct hc_slice *ret);
+
+/** hc_audience_count() - wanted events from slot @from on */
+size_t hc_audience_count(const struct hc_audience *audience, uint64_t from);
+
+const struct hc_filter *hc_audience_filter(const struct hc_audience *audience);
+const char *hc_audience_user(const struct hc_audience *audience);
+struct hc_encoding hc_audience_encoding(const struct hc_audience *audience);
+
+size_t hc_audiences_size(const struct hc_audiences *audiences);

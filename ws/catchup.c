@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ws/catchup.h"
+#include "ws/frame.h"
+
+#define RUNNING_MAX 2 /* jobs at once; libuv has four threads, and queries want some too */
+
+struct hc_catchup {
+	uv_loop_t *loop;
+	struct hc_store *store;
+	const struct hc_types *types;
+	const struct hc_envelope_origin *origin;
+	struct hc_catchup_job *head, **tail;
+	unsigned int n_running;
+};
+
+int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *store,
+		   const struct hc_types *types, const struct hc_envelope_origin *origin)
+{
+	struct hc_catchup *catchup = calloc(1, sizeof(*catchup));
+
+	if (!catchup)
+		return -ENOMEM;
+	*catchup = (struct hc_catchup){
+		.loop = loop,
+		.store = store,
+		.types = types,
+		.origin = origin,
+	};
+	catchup->tail = &catchup->head;
+	*ret = catchup;
+	return 0;
+}
+
+static void job_free(struct hc_catchup_job *job)
+{
+	if (job->zone.chunk_list.head)
+		msgpack_zone_destroy(&job->zone);
+	hc_buffer_deinit(&job->page);
+	hc_buffer_deinit(&job->text);
+	free(job->user);
+	free(job);
+}
+
+static struct hc_catchup_job *pop(struct hc_catchup *catchup)
+{
+	struct hc_catchup_job *job = catchup->head;
+
+	catchup->head = job->next;
+	if (!catchup->head)
+		catchup->tail = &catchup->head;
+	return job;
+}
+
+struct hc_catchup *hc_catchup_free(struct hc_catchup *catchup)
+{
+	if (!catchup)
+		return NULL;
+	while (catchup->head)
+		job_free(pop(catchup));
+	free(catchup);
+	return NULL;
+}
+
+bool hc_catchup_is_idle(const struct hc_catchup *catchup)
+{
+	return !catchup->n_running;
+}
+
+/* ---- on a worker thread ------------------------------------------------------------------- */
+
+static bool is_wanted(const struct hc_catchup_job *job, const struct hc_row *row,
+		      const struct hc_type *type)
+{
+	if (!type || !hc_filter_has(&job->filter, type))
+		return false;
+	return !row->to.len || job->all_users || (job->user && hc_str_is(row->to, job->user));
+}
+
+static bool decode(struct hc_catchup_job *job, const struct hc_row *row, const struct hc_type *type,
+		   struct hc_event *ret)
+{
+	msgpack_object object;
+
+	msgpack_zone_clear(&job->zone);
+	if (hc_codec_unpack(&object, &job->zone, row->body.s, row->body.len) ||
+	    !hc_event_read(ret, &object, 0, NULL))
+		return false;
+	ret->sequence = row->sequence;
+	ret->channel = hc_str(type->channel);
+	return true;
+}
+
+void hc_catchup_encode_frame(struct hc_catchup_job *job, const struct hc_event *event)
+{
+	hc_buffer_reset(&job->text);
+	hc_envelope_write(&job->text, job->encoding.envelope, job->encoding.time, event,
+			  job->catchup->origin);
+	if (job->text.failed)
+		job->page.failed = true;
+	else
+		hc_frame_append(&job->page, (struct hc_str){ job->text.data, job->text.len });
+}
+
+/* Adds a wanted event to the page. Returns false if it does not fit any more, or there is no
+ * memory. */
+static bool add(struct hc_catchup_job *job, const struct hc_row *row, const struct hc_type *type)
+{
+	size_t len = job->page.len;
+	struct hc_event event;
+
+	if (!decode(job, row, type, &event)) {
+		job->error = -ENOMEM;
+		return false;
+	}
+	job->encode(job, &event);
+	if (job->page.failed) {
+		job->error = -ENOMEM;
+		return false;
+	}
+	if (job->n && job->page.len > job->bytes_max) {
+		job->page.len = len;
+		return false;
+	}
+	return true;
+}
+
+static bool take_row(void *context, const struct hc_row *row)
+{
+	struct hc_catchup_job *job = context;
+	const struct hc_type *type = hc_types_find(job->catchup->types, row->type);
+
+	if (row->sequence > job->until)
+		return false;
+	if (is_wanted(job, row, type)) {
+		if (job->n == job->n_max || (job->encode && !add(job, row, type)))
+			return false;
+		job->n++;
+	}
+	job->last = row->sequence;
+	return true;
+}
+
+static void work(uv_work_t *request)
+{
+	struct hc_catchup_job *job = request->data;
+	int r = hc_store_read(job->catchup->store, job->after, take_row, job);
+
+	if (r < 0)
+		job->error = r;
+}
+
+/* ---- on the loop thread ------------------------------------------------------------------- */
+
+static void start_some(struct hc_catchup *catchup);
+
+static void after_work(uv_work_t *request, int status)
+{
+	struct hc_catchup_job *job = request->data;
+	struct hc_catchup *catchup = job->catchup;
+
+	(void)status; /* jobs are never cancelled through libuv */
+	catchup->n_running--;
+	if (job->owner)
+		job->done(job);
+	job_free(job);
+	start_some(catchup);
+}
+
+static void start_some(struct hc_catchup *catchup)
+{
+	while (catchup->head && catchup->n_running < RUNNING_MAX) {
+		struct hc_catchup_job *job = pop(catchup);
+
+		if (!job->owner) {
+			job_free(job);
+			continue;
+		}
+		catchup->n_running++;
+		/* It can fail for a missing function only. */
+		(void)uv_queue_work(catchup->loop, &job->work, work, after_work);
+	}
+}
+
+struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner, uint64_t after)
+{
+	struct hc_catchup_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->done = done;
+	job->owner = owner;
+	job->after = after;
+	job->until = UINT64_MAX;
+	job->n_max = SIZE_MAX;
+	job->bytes_max = SIZE_MAX;
+	return job;
+}
+
+void hc_catchup_submit(struct hc_catchup *catchup, struct hc_catchup_job *job)
+{
+	job->catchup = catchup;
+	job->work.data = job;
+	job->last = job->after;
+	job->next = NULL;
+	/* Without memory for the zone its first allocation fails, and the job with it. */
+	(void)msgpack_zone_init(&job->zone, MSGPACK_ZONE_CHUNK_SIZE);
+	*catchup->tail = job;
+	catchup->tail = &job->next;
+	start_some(catchup);
+}

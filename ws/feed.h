@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A feed: what a peer on the UNIX socket has subscribed to. Like a session it is a cursor; it gets
+ * the events as notifications, [2, "event", [{standard event}]].
+ */
+#pragma once
+
+#include "ws/peer.h"
+
+struct hc_feed;
+
+/** hc_feed_new() - begin behind @sequence, in the log if the ring does not reach back that far */
+struct hc_feed *hc_feed_new(struct hc_peer *peer, const struct hc_filter *filter,
+			    uint64_t sequence);
+struct hc_feed *hc_feed_free(struct hc_feed *feed);
+
+/** hc_feed_pump() - send what there is, as far as the peer reads it */
+void hc_feed_pump(struct hc_feed *feed);

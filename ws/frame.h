@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebSocket frames of a server: a head and the bytes as they are. They are not masked, so one frame
+ * serves every client (RFC 6455 section 5.1).
+ */
+#pragma once
+
+#include "proto/buffer.h"
+
+#define HC_FRAME_HEAD_MAX 10 /* bytes: RFC 6455 section 5.2 without a mask */
+
+enum hc_frame_opcode {
+	HC_FRAME_TEXT = 0x1,
+	HC_FRAME_PING = 0x9,
+};
+
+/**
+ * hc_frame_head() - the head of an unfragmented frame
+ *
+ * Return: its length, 2, 4 or 10 bytes.
+ */
+size_t hc_frame_head(unsigned char ret[static HC_FRAME_HEAD_MAX], enum hc_frame_opcode opcode,
+		     uint64_t payload_len);
+
+/** hc_frame_append() - append a whole text frame to @buffer */
+void hc_frame_append(struct hc_buffer *buffer, struct hc_str text);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way of an event through the hub:
+ *
+ *   a publisher ──> batch ──> writer thread: log ──> ring, state ──> answer; at the end of the
+ * turn: clients
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/clock.h"
+#include "proto/fault.h"
+#include "proto/log.h"
+#include "ws/detector.h"
+#include "ws/feed.h"
+#include "ws/hub.h"
+#include "ws/peer.h"
+#include "ws/session.h"
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch)
+{
+	hc_writer_submit(hub->writer, batch);
+}
+
+void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct hc_record *record = batch->records[i];
+
+		hc_ring_append(hub->ring, record);
+		hc_lost_count(hub->lost, record);
+		if (!hc_state_apply(hub->state, record))
+			hc_err("out of memory: the retained %s is not the newest any more",
+			       record->type->name);
+	}
+}
+
+/* The end of a turn: everything that one commit brought goes out together. */
+static void show(void *context)
+{
+	struct hc_hub *hub = context;
+
+	hc_audiences_flush(hub->audiences, uv_now(hub->loop));
+	for (struct hc_peer *peer = hub->peers->head, *next; peer; peer = next) {
+		next = peer->next;
+		if (peer->feed)
+			hc_feed_pump(peer->feed);
+	}
+}
+
+static void on_announced(struct hc_batch *batch)
+{
+	struct hc_hub *hub = batch->owner;
+
+	if (batch->result == HC_BATCH_OK_)
+		hc_hub_admit(hub, batch);
+	else
+		hc_err("cannot publish %s: %s, it is lost", batch->records[0]->type->name,
+		       batch->error);
+	(void)hc_batch_free(batch);
+}
+
+static struct hc_record *make_own_record(struct hc_hub *hub, const char *name,
+					 const struct hc_buffer *payload, struct hc_fault *fault)
+{
+	const struct hc_type *type = hc_types_find(hub->types, hc_str(name));
+	struct hc_event event = {
+		.type = hc_str(name),
+		.timestamp_unix_ms = hc_now_unix_ms(),
+	};
+	struct hc_record *record = NULL;
+	msgpack_zone zone;
+
+	if (!type) {
+		hc_fault_set(fault, HC_FAULT_UNKNOWN_TYPE, "the registry has no such type");
+		return NULL;
+	}
+	if (payload->failed || !msgpack_zone_init(&zone, 1024)) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+		return NULL;
+	}
+	if (!hc_codec_unpack(&event.payload, &zone, payload->data, payload->len) &&
+	    hc_type_validate(type, &event.payload, fault))
+		record = hc_record_new(&event, type);
+	msgpack_zone_destroy(&zone);
+	return record;
+}
+
+void hc_hub_announce(struct hc_hub *hub, const char *type, const struct hc_buffer *payload)
+{
+	struct hc_fault fault = HC_FAULT_NULL;
+	struct hc_record *record = make_own_record(hub, type, payload, &fault);
+	struct hc_batch *batch = record ? hc_batch_new(1) : NULL;
+
+	if (!batch) {
+		hc_err("cannot publish %s: %s", type, record ? "out of memory" : fault.message);
+		(void)hc_record_unref(record);
+		return;
+	}
+	batch->records[0] = record;
+	batch->done = on_announced;
+	batch->owner = hub;
+	hc_hub_commit(hub, batch);
+}
+
+void hc_hub_head(const struct hc_hub *hub, char ret[static HC_POSITION_MAX])
+{
+	(void)hc_position_format(ret, hub->store->epoch, hc_ring_sequence(hub->ring));
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static bool restore(void *context, const struct hc_row *row)
+{
+	struct hc_hub *hub = context;
+	HC_CLEANUP(hc_record_unrefp) struct hc_record *record = NULL;
+
+	record = hc_record_load(hub->types, row->body, row->sequence);
+	if (!record || !hc_state_apply(hub->state, record))
+		hc_warn("a retained event cannot be read: its type is not in the registry any more, "
+			"or there is no memory; ignoring it");
+	return true;
+}
+
+static int load_types(struct hc_hub *hub, struct hc_fault *fault)
+{
+	const char *const dirs[] = { hub->conf->hostcast.types_dir,
+				     hub->conf->hostcast.types_site_dir };
+
+	return hc_types_load(&hub->types, dirs, HC_ARRAY_LEN(dirs), fault);
+}
+
+static void name_origin(struct hc_hub *hub)
+{
+	char host[65] = "localhost"; /* HOST_NAME_MAX and the NUL */
+
+	(void)gethostname(host, sizeof(host) - 1); /* the default stays */
+	(void)snprintf(hub->source, sizeof(hub->source), "/hostcast/%s", host);
+	hub->origin.source = hub->source;
+	hub->origin.epoch = hub->store->epoch;
+}
+
+static int open_log(struct hc_hub *hub, struct hc_fault *fault)
+{
+	int r = hc_store_open(&hub->store, hub->conf, fault);
+
+	if (r < 0)
+		return r;
+	name_origin(hub);
+	hub->state = hc_state_new();
+	if (!hub->state)
+		return -ENOMEM;
+	r = hc_store_read_retained(hub->store, restore, hub);
+	if (r < 0)
+		hc_fault_set(fault, HC_FAULT_UNAVAILABLE, "the retained events cannot be read");
+	return r;
+}
+
+static int open_fan_out(struct hc_hub *hub)
+{
+	int r = hc_ring_new(&hub->ring, hub->conf->hub.ring_bytes, &hub->origin,
+			    hub->store->newest);
+
+	if (!r)
+		r = hc_audiences_new(&hub->audiences, hub->ring);
+	if (!r)
+		r = hc_endpoints_new(&hub->endpoints, hub->types, hub->conf->hub.prefix);
+	if (!r)
+		r = hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->origin);
+	if (!r)
+		r = hc_writer_new(&hub->writer, hub->loop, hub->store, show, hub);
+	if (!r)
+		r = hc_sessions_new(&hub->sessions, hub);
+	return r;
+}
+
+static int open_all(struct hc_hub *hub, struct hc_fault *fault)
+{
+	int r = load_types(hub, fault);
+
+	if (!r)
+		r = hc_auth_new(&hub->auth, hub->conf->auth.key_file, fault);
+	if (!r)
+		r = open_log(hub, fault);
+	if (!r)
+		r = open_fan_out(hub);
+	if (!r)
+		r = hc_detector_new(&hub->detector, hub);
+	if (!r)
+		r = hc_peers_new(&hub->peers, hub, fault);
+	return r;
+}
+
+int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
+	       struct hc_fault *fault)
+{
+	struct hc_hub *hub = calloc(1, sizeof(*hub));
+	int r;
+
+	if (!hub)
+		return -ENOMEM;
+	hub->loop = loop;
+	hub->conf = conf;
+	hub->started_ns = hc_monotonic_ns();
+	r = open_all(hub, fault);
+	if (r < 0) {
+		if (!fault->message[0])
+			hc_fault_set(fault, HC_FAULT_INTERNAL, "%s", strerror(-r));
+		(void)hc_hub_free(hub);
+		return r;
+	}
+	*ret = hub;
+	return 0;
+}
+
+void hc_hub_drain(struct hc_hub *hub)
+{
+	hub->draining = true;
+	hc_peers_stop_accepting(hub->peers);
+	while (hc_writer_waiting(hub->writer) || !hc_catchup_is_idle(hub->catchup))
+		(void)uv_run(hub->loop, UV_RUN_ONCE);
+}
+
+struct hc_hub *hc_hub_free(struct hc_hub *hub)
+{
+	if (!hub)
+		return NULL;
+	hub->draining = true;
+	hub->peers = hc_peers_free(hub->peers);
+	hub->detector = hc_detector_free(hub->detector);
+	hub->sessions = hc_sessions_free(hub->sessions);
+	hub->writer = hc_writer_free(hub->writer);
+	while (uv_run(hub->loop, UV_RUN_NOWAIT))
+		; /* handles close, and the last jobs end */
+	hub->catchup = hc_catchup_free(hub->catchup);
+	hub->endpoints = hc_endpoints_free(hub->endpoints);
+	hub->audiences = hc_audiences_free(hub->audiences);
+	hub->ring = hc_ring_free(hub->ring);
+	hub->state = hc_state_free(hub->state);
+	hub->store = hc_store_free(hub->store);
+	hub->auth = hc_auth_free(hub->auth);
+	hub->types = hc_types_free(hub->types);
+	free(hub);
+	return NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hub: what its rooms share. One of them a process, passed everywhere; each room is used
+ * through its own header.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "conf/conf.h"
+#include "ws/audience.h"
+#include "ws/auth.h"
+#include "ws/catchup.h"
+#include "ws/endpoint.h"
+#include "ws/lost.h"
+#include "ws/ring.h"
+#include "ws/state.h"
+#include "ws/store.h"
+#include "ws/writer.h"
+
+struct hc_detector;
+struct hc_peers;
+struct hc_sessions;
+
+struct hc_hub {
+	uv_loop_t *loop;
+	const struct hc_conf *conf;
+	struct hc_types *types;
+	struct hc_envelope_origin origin;
+	char source[96]; /* origin.source */
+	struct hc_auth *auth;
+	struct hc_store *store;
+	struct hc_ring *ring;
+	struct hc_state *state;
+	struct hc_endpoints *endpoints;
+	struct hc_audiences *audiences;
+	struct hc_catchup *catchup;
+	struct hc_writer *writer;
+	struct hc_sessions *sessions; /* WebSocket clients */
+	struct hc_peers *peers;	      /* programs on the UNIX socket */
+	struct hc_detector *detector; /* the loader, when it is there */
+	uint64_t lost[HC_LOST_MAX_];  /* events, by stage */
+	uint64_t started_ns;	      /* CLOCK_MONOTONIC */
+	bool draining;
+};
+
+/**
+ * hc_hub_new() - open the log, load registry and state
+ * @fault: what is wrong and what to do
+ */
+int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
+	       struct hc_fault *fault);
+
+/**
+ * hc_hub_free() - close the log and forget everything
+ *
+ * Sessions must be closed. The loop is run until nothing of the hub is left on it.
+ */
+struct hc_hub *hc_hub_free(struct hc_hub *hub);
+HC_DEFINE_CLEANUP(struct hc_hub *, hc_hub_free);
+
+/** hc_hub_drain() - take no more from programs, commit and answer what was taken */
+void hc_hub_drain(struct hc_hub *hub);
+
+/** hc_hub_commit() - pass a batch through the log; batch->done() is called when it is through */
+void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch);
+
+/**
+ * hc_hub_admit() - what done functions do first: show the events of a committed batch
+ *
+ * They go to the ring and the state; clients get them at the end of the turn.
+ */
+void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch);
+
+/** hc_hub_announce() - publish an event of the hub's own; what goes wrong with it is logged */
+void hc_hub_announce(struct hc_hub *hub, const char *type, const struct hc_buffer *payload);
+
+/** hc_hub_head() - the position behind the newest event */
+void hc_hub_head(const struct hc_hub *hub, char ret[static HC_POSITION_MAX]);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* hostcast-ws: the hub. Arguments, configuration, listeners, the loop, and the way out. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+
+#include "proto/fault.h"
+#include "proto/log.h"
+#include "ws/hub.h"
+#include "ws/listener.h"
+#include "ws/protocol.h"
+#include "ws/session.h"
+
+#define EXIT_USAGE 2
+#define GOODBYE_MS 1000 /* for clients to take their close frame */
+
+static const char *arg_config;
+
+static void print_help(FILE *to)
+{
+	fputs("usage: hostcast-ws [-c FILE]\n"
+	      "The hub of hostcast: logs events and sends them to WebSocket clients.\n\n"
+	      "  -c, --config FILE   read the configuration from FILE\n"
+	      "  -h, --help          show this\n"
+	      "  -V, --version       show the version\n",
+	      to);
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int parse_arguments(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			arg_config = optarg;
+			break;
+		case 'h':
+			print_help(stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("hostcast-ws " HC_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			print_help(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* ---- while it runs ------------------------------------------------------------------------ */
+
+struct server {
+	uv_loop_t loop;
+	struct hc_hub *hub;
+	struct hc_protocol *protocol;
+	struct hc_listener *tcp;
+	struct hc_listener *web;
+	uv_signal_t terminated;
+	uv_signal_t interrupted;
+	uv_timer_t watchdog;
+};
+
+static void on_client(void *context, int fd)
+{
+	struct server *server = context;
+
+	hc_protocol_adopt(server->protocol, fd);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	(void)number;
+	uv_stop(signal->loop);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void start_watchdog(struct server *server)
+{
+	uint64_t usec = 0;
+
+	(void)uv_timer_init(&server->loop, &server->watchdog);
+	if (sd_watchdog_enabled(0, &usec) > 0)
+		(void)uv_timer_start(&server->watchdog, on_watchdog, usec / 2000, usec / 2000);
+}
+
+static int start_listeners(struct server *server, const struct hc_conf *conf,
+			   struct hc_fault *fault)
+{
+	int r = 0;
+
+	if (conf->hub.listen[0])
+		r = hc_listener_tcp(&server->tcp, &server->loop, conf->hub.listen, conf->hub.port,
+				    on_client, server, fault);
+	if (!r && conf->hub.web_socket[0])
+		r = hc_listener_unix(&server->web, &server->loop, conf->hub.web_socket, on_client,
+				     server, fault);
+	return r;
+}
+
+static int start(struct server *server, const struct hc_conf *conf, struct hc_fault *fault)
+{
+	int r = hc_hub_new(&server->hub, &server->loop, conf, fault);
+
+	if (!r)
+		r = hc_protocol_new(&server->protocol, server->hub, fault);
+	if (!r)
+		r = start_listeners(server, conf, fault);
+	return r;
+}
+
+static void announce(const struct server *server, const struct hc_conf *conf)
+{
+	char position[HC_POSITION_MAX];
+
+	hc_hub_head(server->hub, position);
+	hc_notice("ready: position %s, programs at %s, clients at %s port %u and %s", position,
+		  conf->hostcast.socket, server->tcp ? conf->hub.listen : "no address",
+		  server->tcp ? hc_listener_port(server->tcp) : 0,
+		  server->web ? conf->hub.web_socket : "no socket");
+	(void)sd_notify(0, "READY=1");
+}
+
+/* ---- the way out -------------------------------------------------------------------------- */
+
+static void on_goodbye_over(uv_timer_t *timer)
+{
+	timer->data = NULL;
+}
+
+static void say_goodbye(struct server *server)
+{
+	uv_timer_t timer;
+
+	(void)uv_timer_init(&server->loop, &timer);
+	timer.data = server;
+	(void)uv_timer_start(&timer, on_goodbye_over, GOODBYE_MS, 0);
+	hc_sessions_close_all(server->hub->sessions, HC_CLOSE_GOING_AWAY, "the hub stops");
+	while (timer.data && server->hub->sessions->n)
+		(void)uv_run(&server->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&timer, NULL);
+	(void)uv_run(&server->loop, UV_RUN_NOWAIT); /* the handle lives on this stack */
+}
+
+static void stop(struct server *server)
+{
+	(void)sd_notify(0, "STOPPING=1");
+	server->tcp = hc_listener_free(server->tcp);
+	server->web = hc_listener_free(server->web);
+	uv_close((uv_handle_t *)&server->terminated, NULL);
+	uv_close((uv_handle_t *)&server->interrupted, NULL);
+	uv_close((uv_handle_t *)&server->watchdog, NULL);
+	if (server->protocol) {
+		hc_hub_drain(server->hub);
+		say_goodbye(server);
+	}
+	server->protocol = hc_protocol_free(server->protocol);
+	server->hub = hc_hub_free(server->hub);
+	while (uv_run(&server->loop, UV_RUN_NOWAIT))
+		;
+	(void)uv_loop_close(&server->loop);
+}
+
+static int serve(const struct hc_conf *conf)
+{
+	struct hc_fault fault = HC_FAULT_NULL;
+	struct server server = { 0 };
+	int r = uv_loop_init(&server.loop);
+
+	if (r < 0) {
+		hc_err("cannot start the loop: %s", uv_strerror(r));
+		return EXIT_FAILURE;
+	}
+	(void)uv_signal_init(&server.loop, &server.terminated);
+	(void)uv_signal_init(&server.loop, &server.interrupted);
+	(void)uv_signal_start(&server.terminated, on_signal, SIGTERM);
+	(void)uv_signal_start(&server.interrupted, on_signal, SIGINT);
+	start_watchdog(&server);
+	r = start(&server, conf, &fault);
+	if (r < 0) {
+		hc_err("%s", fault.message[0] ? fault.message : strerror(-r));
+	} else {
+		announce(&server, conf);
+		(void)uv_run(&server.loop, UV_RUN_DEFAULT);
+		hc_notice("stopping");
+	}
+	stop(&server);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
+	struct hc_fault fault = HC_FAULT_NULL;
+	int status = parse_arguments(argc, argv);
+
+	if (status >= 0)
+		return status;
+	hc_log_init("hostcast-ws", HC_LOG_NOTICE);
+	if (hc_conf_load(&conf, arg_config, &fault) < 0) {
+		hc_err("%s", fault.message);
+		return EXIT_USAGE;
+	}
+	hc_log_init("hostcast-ws", (enum hc_log_level)conf->hostcast.log_level);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	return serve(conf);
+}

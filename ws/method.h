@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of the UNIX socket: a table of them (method.c), and one file a family (methods_*.c).
+ */
+#pragma once
+
+#include "ws/peer.h"
+
+/** struct hc_request - one call; borrows from the peer's reader until the function returns */
+struct hc_request {
+	struct hc_peer *peer;
+	uint32_t id;
+	const msgpack_object *params; /* a map */
+};
+
+/**
+ * hc_method_fn - does what is asked
+ *
+ * Answers by hc_method_answer(), at once or, after hc_peer_hold(), later.
+ * Return: false with @fault set: the caller answers with that.
+ */
+typedef bool hc_method_fn(const struct hc_request *request, struct hc_fault *fault);
+
+hc_method_fn hc_method_publish;
+hc_method_fn hc_method_events;
+hc_method_fn hc_method_state;
+hc_method_fn hc_method_types;
+hc_method_fn hc_method_status;
+hc_method_fn hc_method_connections;
+hc_method_fn hc_method_subscribe;
+hc_method_fn hc_method_detector;
+
+/** hc_method_handle() - take one message of a peer */
+void hc_method_handle(struct hc_peer *peer, const struct hc_rpc_message *message);
+
+/** hc_method_answer() - send a result; @result is one packed value */
+void hc_method_answer(struct hc_peer *peer, uint32_t id, const struct hc_buffer *result);
+
+/**
+ * hc_method_grant() - what the token among the parameters grants
+ * @ret: owned by the caller; NULL if there is no token
+ *
+ * Return: false if there is one and it is not valid (fault set).
+ */
+bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
+		     struct hc_fault *fault);
+
+/** hc_method_read_filter() - the patterns of params["types"], or everything if there are none */
+bool hc_method_read_filter(struct hc_filter *ret, const struct hc_request *request,
+			   struct hc_fault *fault);
+
+/** hc_method_position_at() - pack a key and a position of this hub's epoch */
+void hc_method_position_at(msgpack_packer *pk, const char *key, const struct hc_hub *hub,
+			   uint64_t sequence);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* Questions about events: events (the log), state (the retained ones), types, subscribe. */
+#include <stdlib.h>
+
+#include "proto/fault.h"
+#include "proto/json.h"
+#include "ws/feed.h"
+#include "ws/method.h"
+
+#define LIMIT_DEFAULT  100
+#define LIMIT_MAX      1000
+#define PAGE_BYTES_MAX (768 * 1024) /* so that the answer fits HC_RPC_FRAME_MAX */
+
+/* ---- where to begin ----------------------------------------------------------------------- */
+
+/* Where a reader begins, and what it misses. */
+struct beginning {
+	uint64_t after;
+	const char *reason; /* NULL: nothing is missed */
+	struct hc_position missed_from;
+	uint64_t missed_to;
+};
+
+static struct hc_position position_here(const struct hc_hub *hub, uint64_t sequence)
+{
+	struct hc_position position = { .sequence = sequence };
+
+	memcpy(position.epoch, hub->store->epoch, sizeof(position.epoch));
+	return position;
+}
+
+static struct beginning begin_behind(const struct hc_hub *hub, const struct hc_position *since)
+{
+	uint64_t oldest = hub->store->oldest, newest = hc_ring_sequence(hub->ring);
+	struct beginning begin = { .after = since->sequence, .missed_from = *since };
+
+	begin.missed_from.sequence++;
+	if (strcmp(since->epoch, hub->store->epoch) != 0) {
+		begin.reason = "epoch";
+		begin.after = oldest - 1;
+		begin.missed_to = oldest - 1;
+	} else if (since->sequence > newest) {
+		begin.reason = "future";
+		begin.after = newest;
+		begin.missed_from = position_here(hub, newest + 1);
+		begin.missed_to = since->sequence;
+	} else if (since->sequence + 1 < oldest) {
+		begin.reason = "trimmed";
+		begin.after = oldest - 1;
+		begin.missed_to = oldest - 1;
+	}
+	return begin;
+}
+
+/* @key may be a sequence of this epoch or a position. Without it: from the oldest event kept. */
+static bool read_beginning(struct beginning *ret, const struct hc_request *request, const char *key,
+			   struct hc_fault *fault)
+{
+	const struct hc_hub *hub = request->peer->hub;
+	const msgpack_object *after = hc_map_get(request->params, key);
+	struct hc_position position = position_here(hub, 0);
+
+	if (!after) {
+		*ret = (struct beginning){ .after = hub->store->oldest - 1 };
+		return true;
+	}
+	if (after->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
+		position.sequence = after->via.u64;
+		if (!position.sequence) { /* "from the beginning", wherever that is */
+			*ret = (struct beginning){ .after = hub->store->oldest - 1 };
+			return true;
+		}
+	} else if (after->type != MSGPACK_OBJECT_STR ||
+		   !hc_position_parse(&position, hc_object_str(after))) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
+			     "\"%s\" must be a sequence or a position, <epoch>-<sequence>", key);
+		return false;
+	}
+	*ret = begin_behind(hub, &position);
+	return true;
+}
+
+static size_t n_beginning_fields(const struct beginning *begin)
+{
+	return begin->reason ? 4 : 1;
+}
+
+static void pack_beginning(msgpack_packer *pk, const struct hc_hub *hub,
+			   const struct beginning *begin)
+{
+	char text[HC_POSITION_MAX];
+
+	hc_pack_bool_at(pk, "complete", !begin->reason);
+	if (!begin->reason)
+		return;
+	hc_pack_str_at(pk, "reason", hc_str(begin->reason));
+	(void)hc_position_format(text, begin->missed_from.epoch, begin->missed_from.sequence);
+	hc_pack_str_at(pk, "missed_from", hc_str(text));
+	hc_method_position_at(pk, "missed_to", hub, begin->missed_to);
+}
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+struct query {
+	struct hc_peer *peer;
+	uint32_t id;
+	struct beginning begin;
+};
+
+static void encode_event(struct hc_catchup_job *job, const struct hc_event *event)
+{
+	msgpack_packer pk = hc_codec_packer(&job->page);
+
+	hc_event_pack(&pk, event);
+}
+
+static void answer_events(const struct query *query, const struct hc_catchup_job *job)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&result);
+	const struct hc_hub *hub = query->peer->hub;
+
+	msgpack_pack_map(&pk, 4 + n_beginning_fields(&query->begin));
+	hc_pack_str_at(&pk, "epoch", hc_str(hub->store->epoch));
+	hc_pack_u64_at(&pk, "oldest", hub->store->oldest);
+	hc_pack_key(&pk, "events");
+	msgpack_pack_array(&pk, job->n);
+	hc_buffer_append(&result, job->page.data, job->page.len);
+	hc_method_position_at(&pk, "next", hub, job->last);
+	pack_beginning(&pk, hub, &query->begin);
+	hc_method_answer(query->peer, query->id, &result);
+}
+
+static void on_events(struct hc_catchup_job *job)
+{
+	struct query *query = job->owner;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (job->error) {
+		hc_fault_set(&fault, HC_FAULT_UNAVAILABLE, "the log cannot be read: %s",
+			     strerror(-job->error));
+		hc_peer_fail(query->peer, query->id, &fault);
+	} else {
+		answer_events(query, job);
+	}
+	hc_peer_release(query->peer);
+	free(query);
+}
+
+static bool read_limit(uint64_t *ret, const struct hc_request *request, struct hc_fault *fault)
+{
+	*ret = LIMIT_DEFAULT;
+	if (!hc_map_get(request->params, "limit"))
+		return true;
+	if (!hc_map_get_u64(ret, request->params, "limit") || *ret < 1 || *ret > LIMIT_MAX) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "\"limit\" must be 1 to %d",
+			     LIMIT_MAX);
+		return false;
+	}
+	return true;
+}
+
+static bool read_channel(struct hc_filter *filter, const struct hc_request *request,
+			 struct hc_fault *fault)
+{
+	const msgpack_object *channel = hc_map_get(request->params, "channel");
+	struct hc_filter of_channel = HC_FILTER_NONE;
+
+	if (!channel)
+		return true;
+	if (channel->type != MSGPACK_OBJECT_STR ||
+	    !hc_filter_add_channel(&of_channel, request->peer->hub->types,
+				   hc_object_str(channel))) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
+			     "\"channel\" is not a channel: GET /api/channels lists them");
+		return false;
+	}
+	hc_filter_intersect(filter, &of_channel);
+	return true;
+}
+
+bool hc_method_events(const struct hc_request *request, struct hc_fault *fault)
+{
+	struct query query = { request->peer, request->id, { 0 } };
+	struct hc_catchup_job *job;
+	struct hc_filter filter;
+	uint64_t limit;
+
+	if (!read_limit(&limit, request, fault) ||
+	    !hc_method_read_filter(&filter, request, fault) ||
+	    !read_channel(&filter, request, fault) ||
+	    !read_beginning(&query.begin, request, "after", fault))
+		return false;
+	job = hc_catchup_job_new(on_events, malloc(sizeof(query)), query.begin.after);
+	if (!job || !job->owner) {
+		free(job);
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+		return false;
+	}
+	*(struct query *)job->owner = query;
+	job->filter = filter;
+	job->encode = encode_event;
+	job->n_max = limit;
+	job->bytes_max = PAGE_BYTES_MAX;
+	job->until = hc_ring_sequence(request->peer->hub->ring);
+	job->all_users = hc_peer_may_see_all(request->peer);
+	hc_peer_hold(request->peer);
+	hc_catchup_submit(request->peer->hub->catchup, job);
+	return true;
+}
+
+/* ---- state -------------------------------------------------------------------------------- */
+
+struct listing {
+	msgpack_packer *pk;
+	msgpack_zone zone;
+};
+
+static void pack_retained(void *context, struct hc_record *record)
+{
+	struct listing *listing = context;
+	struct hc_event event;
+
+	msgpack_zone_clear(&listing->zone);
+	if (hc_record_event(&event, record, &listing->zone))
+		hc_event_pack(listing->pk, &event);
+	else
+		msgpack_pack_nil(listing->pk);
+}
+
+static bool read_type(const struct hc_type **ret, const struct hc_request *request,
+		      struct hc_fault *fault)
+{
+	const msgpack_object *name = hc_map_get(request->params, "type");
+
+	*ret = NULL;
+	if (!name)
+		return true;
+	if (name->type == MSGPACK_OBJECT_STR)
+		*ret = hc_types_find(request->peer->hub->types, hc_object_str(name));
+	if (!*ret)
+		hc_fault_set(fault, HC_FAULT_UNKNOWN_TYPE, "there is no such event type");
+	return *ret;
+}
+
+bool hc_method_state(const struct hc_request *request, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&result);
+	const struct hc_hub *hub = request->peer->hub;
+	struct listing listing = { .pk = &pk };
+	const struct hc_type *type;
+
+	if (!read_type(&type, request, fault))
+		return false;
+	if (!msgpack_zone_init(&listing.zone, MSGPACK_ZONE_CHUNK_SIZE)) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+		return false;
+	}
+	msgpack_pack_map(&pk, 2);
+	hc_method_position_at(&pk, "position", hub, hc_ring_sequence(hub->ring));
+	hc_pack_key(&pk, "events");
+	msgpack_pack_array(&pk, hc_state_count(hub->state, type));
+	hc_state_each(hub->state, type, pack_retained, &listing);
+	msgpack_zone_destroy(&listing.zone);
+	hc_method_answer(request->peer, request->id, &result);
+	return true;
+}
+
+/* ---- types -------------------------------------------------------------------------------- */
+
+static void pack_type(msgpack_packer *pk, const struct hc_type *type)
+{
+	msgpack_pack_map(pk, 7);
+	hc_pack_str_at(pk, "name", hc_str(type->name));
+	hc_pack_str_at(pk, "domain", hc_str(type->domain));
+	hc_pack_str_at(pk, "channel", hc_str(type->channel));
+	hc_pack_str_at(pk, "description", hc_str(type->description));
+	hc_pack_bool_at(pk, "retained", type->retained_key != NULL);
+	hc_pack_bool_at(pk, "volatile", type->is_volatile);
+	hc_pack_key(pk, "payload");
+	hc_json_pack(pk, type->payload);
+}
+
+bool hc_method_types(const struct hc_request *request, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&result);
+	const struct hc_types *types = request->peer->hub->types;
+	const struct hc_type *type;
+
+	if (!read_type(&type, request, fault))
+		return false;
+	msgpack_pack_map(&pk, 1);
+	hc_pack_key(&pk, "types");
+	msgpack_pack_array(&pk, type ? 1 : hc_types_count(types));
+	if (type)
+		pack_type(&pk, type);
+	for (size_t i = 0; !type && i < hc_types_count(types); i++)
+		pack_type(&pk, hc_types_at(types, i));
+	hc_method_answer(request->peer, request->id, &result);
+	return true;
+}
+
+/* ---- subscribe ---------------------------------------------------------------------------- */
+
+bool hc_method_subscribe(const struct hc_request *request, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&result);
+	struct hc_peer *peer = request->peer;
+	struct beginning begin = { .after = hc_ring_sequence(peer->hub->ring) };
+	struct hc_filter filter;
+
+	if (!hc_method_read_filter(&filter, request, fault))
+		return false;
+	if (hc_map_get(request->params, "since") &&
+	    !read_beginning(&begin, request, "since", fault))
+		return false;
+	peer->feed = hc_feed_free(peer->feed);
+	peer->feed = hc_feed_new(peer, &filter, begin.after);
+	if (!peer->feed) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+		return false;
+	}
+	msgpack_pack_map(&pk, 1 + n_beginning_fields(&begin));
+	hc_method_position_at(&pk, "position", peer->hub, begin.after);
+	pack_beginning(&pk, peer->hub, &begin);
+	hc_method_answer(peer, request->id, &result);
+	return true; /* what is there already follows once this message has been handled */
+}

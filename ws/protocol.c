@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libwebsockets callbacks.
+ *
+ * Refusals happen before the upgrade, with an HTTP status, as far as the library lets us: a browser
+ * shows its script nothing but 1006, but curl and logs tell.
+ *
+ * Traps of 4.1.6 that are walked round here: the argument of HTTP_CONFIRM_UPGRADE may be freed
+ * memory (the header is read instead); lws_hdr_copy() fails for a header that is too long, which
+ * must not pass for absent; the library's own logging is per client and without limit (it goes to
+ * debug).
+ */
+#include <errno.h>
+#include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "proto/fault.h"
+#include "proto/log.h"
+#include "ws/message.h"
+#include "ws/protocol.h"
+#include "ws/session.h"
+
+#define RX_BUFFER_BYTES \
+	512 /* client messages are small; the memory of an idle client is not ours */
+#define TX_PACKET_BYTES	  (1 << 20) /* the largest write in one piece */
+#define HEADER_BYTES	  16384	    /* of one request: a large cookie or token */
+#define HEADER_TABLES	  256	    /* requests being read at once */
+#define HANDSHAKE_SECONDS 10
+#define FDS_KEPT	  64  /* descriptors for everything that is not a client */
+#define PATH_MAX_	  256 /* bytes; no endpoint is longer */
+#define DRAIN_SECONDS	  1
+
+struct hc_protocol {
+	struct hc_hub *hub;
+	struct lws_context *context;
+	struct lws_vhost *vhost;
+	void *loops[1];
+	lws_retry_bo_t liveness;
+};
+
+static struct hc_hub *hub_of(struct lws *wire)
+{
+	struct hc_protocol *protocol = lws_context_user(lws_get_context(wire));
+
+	return protocol->hub;
+}
+
+/* ---- HTTP answers ------------------------------------------------------------------------- */
+
+struct refusal {
+	unsigned int status;
+	const char *title;
+	const char *detail;
+	const char *header; /* "name:", or NULL */
+	const char *value;
+};
+
+static const struct refusal bad_since = { 400, "Bad Request",
+					  "since must be a position, <epoch>-<sequence>", NULL,
+					  NULL };
+static const struct refusal no_endpoint = { 404, "Not Found", "there is no such WebSocket endpoint",
+					    NULL, NULL };
+static const struct refusal wrong_method = { 405, "Method Not Allowed",
+					     "a WebSocket is opened with GET", "allow:", "GET" };
+static const struct refusal no_upgrade = { 426, "Upgrade Required", "this is a WebSocket endpoint",
+					   "upgrade:", "websocket" };
+static const struct refusal wrong_version = { 426, "Upgrade Required",
+					      "the WebSocket version must be 13",
+					      "sec-websocket-version:", "13" };
+static const struct refusal too_long = { 431, "Request Header Fields Too Large",
+					 "the path or the query is too long", NULL, NULL };
+static const struct refusal draining = { 503, "Service Unavailable",
+					 "the hub is stopping: try again", "retry-after:", "1" };
+
+static int add_header(struct lws *wire, const char *name, const char *value, unsigned char **p,
+		      unsigned char *end)
+{
+	return lws_add_http_header_by_name(wire, (const unsigned char *)name,
+					   (const unsigned char *)value, (int)strlen(value), p,
+					   end);
+}
+
+static bool write_head(struct lws *wire, const struct refusal *refusal, size_t body_len)
+{
+	unsigned char head[LWS_PRE + 512];
+	unsigned char *p = head + LWS_PRE, *end = head + sizeof(head) - 1;
+
+	if (lws_add_http_header_status(wire, refusal->status, &p, end) ||
+	    add_header(wire, "content-type:", "application/problem+json", &p, end) ||
+	    add_header(wire, "connection:", "close", &p, end) ||
+	    (refusal->header && add_header(wire, refusal->header, refusal->value, &p, end)) ||
+	    lws_add_http_header_content_length(wire, body_len, &p, end))
+		return false;
+	return !lws_finalize_write_http_header(wire, head + LWS_PRE, &p, end);
+}
+
+/* Answers with problem+json (RFC 9457); the caller then returns so that the connection closes. */
+static void refuse(struct lws *wire, const struct refusal *refusal)
+{
+	char body[LWS_PRE + 512];
+	int len = snprintf(body + LWS_PRE, sizeof(body) - LWS_PRE,
+			   "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,"
+			   "\"detail\":\"%s\"}",
+			   refusal->title, refusal->status, refusal->detail);
+
+	if (!write_head(wire, refusal, (size_t)len))
+		return;
+	/* If it cannot be written, the connection closes without it. */
+	(void)lws_write(wire, (unsigned char *)body + LWS_PRE, (size_t)len, LWS_WRITE_HTTP_FINAL);
+}
+
+/* ---- the handshake ------------------------------------------------------------------------ */
+
+/* What a request asks for. */
+struct request {
+	struct hc_endpoint *endpoint;
+	struct hc_position since;
+	bool has_since;
+};
+
+static bool read_since(struct request *ret, struct lws *wire)
+{
+	char text[HC_POSITION_MAX + 8];
+	const char *since = lws_get_urlarg_by_name(wire, "since=", text, sizeof(text));
+
+	if (!since)
+		return true;
+	ret->has_since = true;
+	return hc_position_parse(&ret->since, hc_str(since));
+}
+
+/* Returns why the request is refused, or NULL. */
+static const struct refusal *read_request(struct request *ret, struct lws *wire)
+{
+	struct hc_hub *hub = hub_of(wire);
+	char path[PATH_MAX_], version[8];
+	int len = lws_hdr_copy(wire, path, sizeof(path), WSI_TOKEN_GET_URI);
+
+	*ret = (struct request){ 0 };
+	if (len < 0)
+		return &too_long;
+	if (!len)
+		return &wrong_method;
+	ret->endpoint = hc_endpoints_find(hub->endpoints, hc_str(path));
+	if (!ret->endpoint)
+		return &no_endpoint;
+	if (lws_hdr_copy(wire, version, sizeof(version), WSI_TOKEN_VERSION) <= 0 ||
+	    strcmp(version, "13") != 0)
+		return &wrong_version;
+	if (!read_since(ret, wire))
+		return &bad_since;
+	return hub->draining ? &draining : NULL;
+}
+
+static int confirm_upgrade(struct lws *wire)
+{
+	const struct refusal *refusal;
+	struct request request;
+	char upgrade[16];
+
+	if (lws_hdr_copy(wire, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) <= 0 ||
+	    strcasecmp(upgrade, "websocket") != 0)
+		return -1;
+	refusal = read_request(&request, wire);
+	if (!refusal)
+		return 0;
+	refuse(wire, refusal);
+	return 1;
+}
+
+/* A client through Apache has no address of its own: the last one that Apache wrote is the nearest
+ * truth. */
+static void name_peer(struct hc_session *session)
+{
+	char forwarded[256];
+	const char *last;
+
+	if (lws_hdr_copy(session->wire, forwarded, sizeof(forwarded), WSI_TOKEN_X_FORWARDED_FOR) >
+	    0) {
+		last = strrchr(forwarded, ',');
+		last = last ? last + 1 + strspn(last + 1, " ") : forwarded;
+		(void)snprintf(session->peer, sizeof(session->peer), "%.*s",
+			       (int)strspn(last, "0123456789abcdefABCDEF.:"), last);
+		return;
+	}
+	if (!lws_get_peer_simple(session->wire, session->peer, sizeof(session->peer)) ||
+	    !session->peer[0])
+		(void)snprintf(session->peer, sizeof(session->peer), "unix");
+}
+
+static int establish(struct lws *wire, struct hc_session *session)
+{
+	struct request request;
+
+	if (read_request(&request,
+			 wire)) /* the authoritative check: also where the other did not run */
+		return -1;
+	*session = (struct hc_session){
+		.hub = hub_of(wire),
+		.wire = wire,
+		.endpoint = request.endpoint,
+	};
+	name_peer(session);
+	return hc_session_open(session, request.has_since ? &request.since : NULL) ? 0 : -1;
+}
+
+static int answer_plain_http(struct lws *wire)
+{
+	struct request request;
+	const struct refusal *refusal = read_request(&request, wire);
+
+	refuse(wire, refusal == &no_endpoint || refusal == &wrong_method || refusal == &too_long
+			     ? refusal
+			     : &no_upgrade);
+	return -1;
+}
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+static int close_with(struct hc_session *session)
+{
+	lws_close_reason(session->wire, session->close_code,
+			 (unsigned char *)(uintptr_t)session->close_reason,
+			 strlen(session->close_reason));
+	return -1;
+}
+
+static int end_now(struct hc_session *session, uint16_t code, const char *reason)
+{
+	session->close_code = code;
+	session->close_reason = reason;
+	return close_with(session);
+}
+
+static int receive(struct hc_session *session, const void *data, size_t len)
+{
+	struct hc_buffer *incoming = &session->incoming;
+
+	if (session->close_code)
+		return 0;
+	if (incoming->len + len > session->hub->conf->clients.message_max_bytes)
+		return end_now(session, HC_CLOSE_TOO_BIG, "message too big");
+	hc_buffer_append(incoming, data, len);
+	if (incoming->failed)
+		return end_now(session, HC_CLOSE_INTERNAL, "out of memory");
+	if (lws_remaining_packet_payload(session->wire) || !lws_is_final_fragment(session->wire))
+		return 0;
+	if (lws_frame_is_binary(session->wire))
+		hc_session_tell_fault(session,
+				      &(struct hc_fault){ .code = HC_FAULT_MALFORMED,
+							  .message = "a message must be text" });
+	else
+		hc_message_handle(session, (struct hc_str){ incoming->data, incoming->len });
+	hc_buffer_deinit(incoming);
+	return 0;
+}
+
+static int callback(struct lws *wire, enum lws_callback_reasons reason, void *user, void *in,
+		    size_t len)
+{
+	struct hc_session *session = user;
+
+	switch (reason) {
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		return confirm_upgrade(wire);
+	case LWS_CALLBACK_HTTP:
+		return answer_plain_http(wire);
+	case LWS_CALLBACK_ESTABLISHED:
+		return establish(wire, session);
+	case LWS_CALLBACK_RECEIVE:
+		return receive(session, in, len);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return hc_session_on_writable(session) ? 0 : close_with(session);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		session->close_code = 1000; /* the library answers it: nothing more is to be sent */
+		session->close_reason = "";
+		return 0;
+	case LWS_CALLBACK_CLOSED:
+		hc_session_close(session);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+/* Clients name "hostcast.v1" or nothing; in both cases the first protocol is theirs. */
+static const struct lws_protocols protocols[] = {
+	{ "hostcast.v1", callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 0, NULL,
+	  TX_PACKET_BYTES },
+	{ NULL, NULL, 0, 0, 0, NULL, 0 },
+};
+
+static void log_debug(int level, const char *line)
+{
+	(void)level;
+	hc_debug("libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
+}
+
+static unsigned int fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 2 * FDS_KEPT)
+		return FDS_KEPT;
+	return (unsigned int)limit.rlim_cur - FDS_KEPT;
+}
+
+static void fill_liveness(lws_retry_bo_t *ret, uint32_t pong_timeout_ms)
+{
+	uint32_t hangup_s = pong_timeout_ms < 2000 ? 2 : pong_timeout_ms / 1000;
+
+	ret->secs_since_valid_hangup = (uint16_t)hangup_s;
+	ret->secs_since_valid_ping = (uint16_t)(hangup_s * 2 / 3);
+}
+
+int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_protocol_freep) struct hc_protocol *protocol = calloc(1, sizeof(*protocol));
+	struct lws_context_creation_info info = { 0 };
+
+	if (!protocol)
+		return -ENOMEM;
+	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, log_debug);
+	protocol->hub = hub;
+	protocol->loops[0] = hub->loop;
+	fill_liveness(&protocol->liveness, hub->conf->clients.pong_timeout_ms);
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+		       LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+	info.foreign_loops = protocol->loops;
+	info.protocols = protocols;
+	info.user = protocol;
+	info.timeout_secs = HANDSHAKE_SECONDS;
+	info.max_http_header_data = HEADER_BYTES;
+	info.max_http_header_pool = HEADER_TABLES;
+	info.fd_limit_per_thread = fd_limit();
+	info.retry_and_idle_policy = &protocol->liveness;
+	protocol->context = lws_create_context(&info);
+	if (protocol->context)
+		protocol->vhost = lws_create_vhost(protocol->context, &info);
+	if (!protocol->vhost) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL,
+			     "libwebsockets cannot be set up: is the package "
+			     "libwebsockets-evlib-uv installed?");
+		return -EIO;
+	}
+	*ret = hc_take(protocol);
+	return 0;
+}
+
+void hc_protocol_adopt(struct hc_protocol *protocol, int fd)
+{
+	int on = 1, send_buffer = (int)protocol->hub->conf->clients.send_buffer_bytes;
+
+	/* TCP only; on a UNIX socket the first fails, which is as it should be. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+	/* It closes the descriptor when it fails. */
+	(void)lws_adopt_socket_vhost(protocol->vhost, fd);
+}
+
+struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol)
+{
+	if (!protocol)
+		return NULL;
+	if (protocol->context)
+		lws_context_destroy(protocol->context);
+	free(protocol);
+	return NULL;
+}

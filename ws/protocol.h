@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The WebSocket protocol as libwebsockets does it for us: handshake, frames in, close.
+ *
+ * We accept the connections and hand them over; it parses, and calls back.
+ */
+#pragma once
+
+#include "ws/hub.h"
+
+struct lws_context;
+struct lws_vhost;
+
+struct hc_protocol;
+
+/** hc_protocol_new() - a libwebsockets context on the hub's loop */
+int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_fault *fault);
+
+/** hc_protocol_adopt() - take over an accepted connection; @fd is consumed */
+void hc_protocol_adopt(struct hc_protocol *protocol, int fd);
+
+/** hc_protocol_free() - drop all connections; their sessions are closed before it returns */
+struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol);
+HC_DEFINE_CLEANUP(struct hc_protocol *, hc_protocol_free);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session: one WebSocket client, which is a cursor into the log and little else.
+ *
+ * It is up to date, and then gets what its audience gets; or it is behind, and then goes on by
+ * itself from its cursor, in the ring or, once the ring has moved on, in the log. What it holds in
+ * memory for a client that does not read is bounded: the answers to its own messages, for which its
+ * reading is stopped.
+ */
+#pragma once
+
+#include "ws/hub.h"
+#include "ws/wire.h"
+
+struct hc_subscription;
+
+#define HC_CLOSE_GOING_AWAY 1001
+#define HC_CLOSE_TOO_BIG    1009
+#define HC_CLOSE_INTERNAL   1011
+#define HC_CLOSE_TOO_SLOW   4008
+
+struct hc_session {
+	struct hc_hub *hub;
+	struct lws *wire;
+	struct hc_session *next, **link; /* in the hub's list */
+	uint64_t id;
+	struct hc_endpoint *endpoint;
+	struct hc_audience *audience;
+	size_t index;	   /* in the audience */
+	uint64_t cursor;   /* the slot it gets next, while it is behind and not in the log */
+	uint64_t sequence; /* the newest it has been given, while it is behind */
+	struct hc_catchup_job *job;	      /* a question to the log that is not answered yet */
+	struct hc_subscription *subscription; /* NULL: everything the endpoint has */
+	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
+	struct hc_buffer incoming;	      /* of the message that is coming in */
+	uint64_t connected_unix_ms;
+	uint64_t sent_ms;	  /* loop time: the last message to it */
+	uint64_t progress_ms;	  /* loop time: when its socket last took something */
+	int unsent;		  /* bytes, at the last look */
+	uint16_t close_code;	  /* not 0: it is to be closed */
+	const char *close_reason; /* static text */
+	bool behind;
+	bool in_log; /* behind, and the ring does not reach back that far */
+	bool paused; /* its messages are not taken for now */
+	char peer[48];
+};
+
+/** struct hc_sessions - all of them */
+struct hc_sessions {
+	struct hc_session *head;
+	size_t n;
+	uint64_t next_id;
+	uv_timer_t timer;
+};
+
+int hc_sessions_new(struct hc_sessions **ret, struct hc_hub *hub);
+/** hc_sessions_free() - the sessions themselves must be closed; run the loop once more */
+struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions);
+/** hc_sessions_close_all() - ask every client to go, with that code */
+void hc_sessions_close_all(struct hc_sessions *sessions, uint16_t code, const char *reason);
+
+/**
+ * hc_session_open() - a client has connected; @session has hub, wire, endpoint and peer set
+ * @since: its position, or NULL
+ *
+ * Return: whether there was memory.
+ */
+bool hc_session_open(struct hc_session *session, const struct hc_position *since);
+
+/** hc_session_close() - the connection is gone: leave everything */
+void hc_session_close(struct hc_session *session);
+
+/** hc_session_on_writable() - the socket takes more; false: close the connection with close_code */
+bool hc_session_on_writable(struct hc_session *session);
+
+/** hc_session_deliver() - what is new, for a member of an audience; see audience.h */
+void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
+			const struct hc_slice *slice);
+
+/** hc_session_end() - close it with @code as soon as its socket lets us say so */
+void hc_session_end(struct hc_session *session, uint16_t code, const char *reason);
+
+/** hc_session_resume() - put the cursor behind @since, and tell what that means */
+void hc_session_resume(struct hc_session *session, const struct hc_position *since);
+
+/** hc_session_set_filter() - from now on it gets what the filter lets through, of its endpoint */
+bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *filter);
+
+/** hc_session_send_text() - send one message, or keep it until the socket takes it */
+void hc_session_send_text(struct hc_session *session, struct hc_str text);
+
+/**
+ * hc_session_tell() - send a control message in the envelope of the endpoint
+ * @payload: one packed map
+ */
+void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload);
+
+/** hc_session_tell_fault() - an "error" message */
+void hc_session_tell_fault(struct hc_session *session, const struct hc_fault *fault);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store that forgets everything with the process: durability = none, and tests.
+ *
+ * Rows lie in a queue bounded by the bytes of the ring; the oldest give way. Idempotency keys are
+ * remembered for as long as their events. Retained events live in the hub's own memory anyway:
+ * there are none to read.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "ws/store.h"
+
+struct memory_row {
+	struct memory_row *next;
+	struct hc_row row; /* text within bytes */
+	char bytes[];
+};
+
+struct memory_key {
+	char key[HC_BATCH_KEY_MAX + 1];
+	unsigned char digest[HC_BATCH_DIGEST_LEN];
+	uint64_t first_sequence;
+	UT_hash_handle hh;
+};
+
+struct memory_store {
+	struct hc_store base;
+	pthread_mutex_t lock;
+	struct memory_row *head, **tail;
+	struct memory_key *keys; /* a hash that iterates oldest first */
+	uint64_t bytes, bytes_max;
+};
+
+static struct memory_store *of(struct hc_store *store)
+{
+	return hc_container_of(store, struct memory_store, base);
+}
+
+static char *put(char *to, struct hc_str *ret, struct hc_str text)
+{
+	if (text.len)
+		memcpy(to, text.s, text.len);
+	*ret = (struct hc_str){ to, text.len };
+	return to + text.len;
+}
+
+static struct memory_row *row_new(const struct hc_record *record)
+{
+	struct hc_str type = hc_str(record->type->name);
+	struct memory_row *row;
+	char *to;
+
+	row = malloc(sizeof(*row) + type.len + record->to.len + record->body.len);
+	if (!row)
+		return NULL;
+	row->next = NULL;
+	row->row.sequence = 0;
+	to = put(row->bytes, &row->row.type, type);
+	to = put(to, &row->row.to, record->to);
+	(void)put(to, &row->row.body, record->body);
+	return row;
+}
+
+static void drop_keys_before(struct memory_store *store, uint64_t sequence)
+{
+	while (store->keys && store->keys->first_sequence < sequence) {
+		struct memory_key *key = store->keys;
+
+		HASH_DEL(store->keys, key);
+		free(key);
+	}
+}
+
+static void drop_oldest(struct memory_store *store)
+{
+	struct memory_row *row = store->head;
+
+	store->head = row->next;
+	if (!store->head)
+		store->tail = &store->head;
+	store->bytes -= row->row.body.len;
+	store->base.oldest = row->row.sequence + 1;
+	free(row);
+	drop_keys_before(store, store->base.oldest);
+}
+
+static const struct memory_key *find_key(const struct memory_store *store, const char *key)
+{
+	struct memory_key *known;
+
+	HASH_FIND_STR(store->keys, key, known);
+	return known;
+}
+
+static void repeat(struct hc_batch *batch, const struct memory_key *known)
+{
+	uint64_t sequence = known->first_sequence;
+
+	if (memcmp(known->digest, batch->digest, sizeof(batch->digest)) != 0) {
+		batch->result = HC_BATCH_E_CONFLICT;
+		return;
+	}
+	batch->result = HC_BATCH_REPEATED;
+	for (size_t i = 0; i < batch->n; i++)
+		if (hc_record_is_logged(batch->records[i]))
+			batch->records[i]->sequence = sequence++;
+}
+
+static void remember_key(struct memory_store *store, const struct hc_batch *batch)
+{
+	struct memory_key *key = malloc(sizeof(*key));
+
+	if (!key)
+		return; /* the worst that follows: a repetition would be stored again */
+	strcpy(key->key, batch->key);
+	memcpy(key->digest, batch->digest, sizeof(key->digest));
+	key->first_sequence = store->base.newest + 1;
+	HASH_ADD_STR(store->keys, key, key);
+}
+
+static void append_row(struct memory_store *store, struct hc_record *record, struct memory_row *row)
+{
+	record->sequence = store->base.newest + 1;
+	row->row.sequence = record->sequence;
+	store->base.newest = record->sequence;
+	*store->tail = row;
+	store->tail = &row->next;
+	store->bytes += record->body.len;
+	while (store->bytes > store->bytes_max && store->head != row)
+		drop_oldest(store);
+}
+
+static void append_batch(struct memory_store *store, struct hc_batch *batch)
+{
+	const struct memory_key *known = batch->key[0] ? find_key(store, batch->key) : NULL;
+	struct memory_row *rows[HC_EVENT_BATCH_MAX];
+
+	if (known) {
+		repeat(batch, known);
+		return;
+	}
+	for (size_t i = 0; i < batch->n; i++) {
+		rows[i] = row_new(batch->records[i]);
+		if (rows[i])
+			continue;
+		while (i--)
+			free(rows[i]);
+		batch->result = HC_BATCH_E_FULL;
+		strcpy(batch->error, "out of memory");
+		return;
+	}
+	if (batch->key[0])
+		remember_key(store, batch);
+	for (size_t i = 0; i < batch->n; i++) {
+		if (hc_record_is_logged(batch->records[i]))
+			append_row(store, batch->records[i], rows[i]);
+		else
+			free(rows[i]);
+	}
+	batch->result = HC_BATCH_OK_;
+}
+
+static void memory_append(struct hc_store *base, struct hc_batch **batches, size_t n)
+{
+	struct memory_store *store = of(base);
+
+	pthread_mutex_lock(&store->lock);
+	for (size_t i = 0; i < n; i++)
+		append_batch(store, batches[i]);
+	pthread_mutex_unlock(&store->lock);
+}
+
+static int memory_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
+{
+	struct memory_store *store = of(base);
+
+	pthread_mutex_lock(&store->lock);
+	for (const struct memory_row *row = store->head; row; row = row->next)
+		if (row->row.sequence > after && !fn(context, &row->row))
+			break;
+	pthread_mutex_unlock(&store->lock);
+	return 0;
+}
+
+static int memory_read_retained(struct hc_store *base, hc_row_fn *fn, void *context)
+{
+	(void)base;
+	(void)fn;
+	(void)context;
+	return 0;
+}
+
+static struct hc_store *memory_free(struct hc_store *base)
+{
+	struct memory_store *store = of(base);
+
+	while (store->head)
+		drop_oldest(store);
+	drop_keys_before(store, UINT64_MAX);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+	return NULL;
+}
+
+static const struct hc_store_ops memory_ops = {
+	.name = "memory",
+	.free = memory_free,
+	.append = memory_append,
+	.read = memory_read,
+	.read_retained = memory_read_retained,
+};
+
+int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf)
+{
+	struct memory_store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return -ENOMEM;
+	store->base.ops = &memory_ops;
+	store->base.oldest = 1;
+	store->tail = &store->head;
+	store->bytes_max = conf->hub.ring_bytes;
+	pthread_mutex_init(&store->lock, NULL);
+	hc_epoch_random(store->base.epoch);
+	*ret = &store->base;
+	return 0;
+}

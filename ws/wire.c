@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include <libwebsockets.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "ws/wire.h"
+
+/*
+ * LWS_WRITE_HTTP on a WebSocket connection sends the bytes as they are: true in 4.1.6, 4.3.5
+ * and 4.4.5. The library does not write to the buffer in this mode, so a track may be given to it.
+ */
+bool hc_wire_write(struct lws *wire, struct hc_str bytes)
+{
+	return lws_write(wire, (unsigned char *)(uintptr_t)bytes.s, bytes.len, LWS_WRITE_HTTP) >= 0;
+}
+
+bool hc_wire_is_blocked(struct lws *wire)
+{
+	return lws_partial_buffered(wire);
+}
+
+void hc_wire_want_write(struct lws *wire)
+{
+	(void)lws_callback_on_writable(wire);
+}
+
+int hc_wire_unsent(struct lws *wire)
+{
+	int unsent;
+
+	return ioctl(lws_get_socket_fd(wire), SIOCOUTQ, &unsent) < 0 ? -1 : unsent;
+}
+
+void hc_wire_pause_reading(struct lws *wire, bool pause)
+{
+	(void)lws_rx_flow_control(wire, !pause);
+}
+
+void hc_wire_kill(struct lws *wire)
+{
+	lws_set_timeout(wire, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two queues under one mutex: submitted, and done. The thread takes all of the first at once, which
+ * is the group of the next commit; an uv_async_t wakes the loop for the second.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "ws/writer.h"
+
+#define GROUP_MAX \
+	4096 /* batches in one commit, so that one failure cannot take everything with it */
+
+struct queue {
+	struct hc_batch *head;
+	struct hc_batch **tail;
+};
+
+struct hc_writer {
+	struct hc_store *store;
+	hc_writer_after_fn *after;
+	void *context;
+	uv_async_t wake;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t submitted_some;
+	struct queue submitted;
+	struct queue done;
+	bool stopping;
+	size_t n_waiting; /* of the loop thread */
+};
+
+static void queue_init(struct queue *queue)
+{
+	queue->head = NULL;
+	queue->tail = &queue->head;
+}
+
+static void queue_push(struct queue *queue, struct hc_batch *batch)
+{
+	batch->next = NULL;
+	*queue->tail = batch;
+	queue->tail = &batch->next;
+}
+
+static struct hc_batch *queue_pop(struct queue *queue)
+{
+	struct hc_batch *batch = queue->head;
+
+	if (!batch)
+		return NULL;
+	queue->head = batch->next;
+	if (!queue->head)
+		queue->tail = &queue->head;
+	return batch;
+}
+
+/* Waits for batches and takes them. Returns 0 when the thread is to end. */
+static size_t take_group(struct hc_writer *writer, struct hc_batch **group)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&writer->lock);
+	while (!writer->submitted.head && !writer->stopping)
+		pthread_cond_wait(&writer->submitted_some, &writer->lock);
+	while (n < GROUP_MAX && writer->submitted.head)
+		group[n++] = queue_pop(&writer->submitted);
+	pthread_mutex_unlock(&writer->lock);
+	return n;
+}
+
+static void give_back(struct hc_writer *writer, struct hc_batch **group, size_t n)
+{
+	pthread_mutex_lock(&writer->lock);
+	for (size_t i = 0; i < n; i++)
+		queue_push(&writer->done, group[i]);
+	pthread_mutex_unlock(&writer->lock);
+	(void)uv_async_send(&writer->wake);
+}
+
+/* Volatile batches keep their place in the order but need no commit. */
+static void commit(struct hc_writer *writer, struct hc_batch **group, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (hc_batch_is_logged(group[i])) {
+			hc_store_append(writer->store, group, n);
+			return;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		group[i]->result = HC_BATCH_OK_;
+}
+
+static void *write_groups(void *argument)
+{
+	struct hc_writer *writer = argument;
+	struct hc_batch *group[GROUP_MAX];
+	size_t n;
+
+	while ((n = take_group(writer, group))) {
+		commit(writer, group, n);
+		give_back(writer, group, n);
+	}
+	return NULL;
+}
+
+static void hand_back_done(struct hc_writer *writer)
+{
+	struct hc_batch *batch;
+
+	pthread_mutex_lock(&writer->lock);
+	batch = writer->done.head;
+	queue_init(&writer->done);
+	pthread_mutex_unlock(&writer->lock);
+	while (batch) {
+		struct hc_batch *next = batch->next;
+
+		writer->n_waiting--;
+		batch->done(batch);
+		batch = next;
+	}
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	struct hc_writer *writer = wake->data;
+
+	hand_back_done(writer);
+	writer->after(writer->context);
+}
+
+/* The thread must not take the signals that the loop waits for. */
+static int start_thread(struct hc_writer *writer)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&writer->thread, NULL, write_groups, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct hc_writer *writer = handle->data;
+
+	pthread_mutex_destroy(&writer->lock);
+	pthread_cond_destroy(&writer->submitted_some);
+	free(writer);
+}
+
+int hc_writer_new(struct hc_writer **ret, uv_loop_t *loop, struct hc_store *store,
+		  hc_writer_after_fn *after, void *context)
+{
+	struct hc_writer *writer = calloc(1, sizeof(*writer));
+	int r;
+
+	if (!writer)
+		return -ENOMEM;
+	writer->store = store;
+	writer->after = after;
+	writer->context = context;
+	queue_init(&writer->submitted);
+	queue_init(&writer->done);
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_cond_init(&writer->submitted_some, NULL);
+	r = uv_async_init(loop, &writer->wake, on_wake);
+	if (r < 0) {
+		free(writer);
+		return r;
+	}
+	writer->wake.data = writer;
+	r = start_thread(writer);
+	if (r < 0) {
+		writer->stopping = true;
+		uv_close((uv_handle_t *)&writer->wake, on_closed);
+		return r;
+	}
+	*ret = writer;
+	return 0;
+}
+
+struct hc_writer *hc_writer_free(struct hc_writer *writer)
+{
+	if (!writer)
+		return NULL;
+	pthread_mutex_lock(&writer->lock);
+	writer->stopping = true;
+	pthread_cond_signal(&writer->submitted_some);
+	pthread_mutex_unlock(&writer->lock);
+	(void)pthread_join(writer->thread, NULL); /* it always ends: the queue is finite now */
+	hand_back_done(writer);
+	uv_close((uv_handle_t *)&writer->wake, on_closed);
+	return NULL;
+}
+
+void hc_writer_submit(struct hc_writer *writer, struct hc_batch *batch)
+{
+	writer->n_waiting++;
+	pthread_mutex_lock(&writer->lock);
+	queue_push(&writer->submitted, batch);
+	pthread_cond_signal(&writer->submitted_some);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+size_t hc_writer_waiting(const struct hc_writer *writer)
+{
+	return writer->n_waiting;
+}
