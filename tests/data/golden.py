@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the golden vectors, events.json and rpc.json, which C, JavaScript and Python tests read alike.
+"""Writes the golden vectors events.json and rpc.json, which C, JavaScript and Python read alike.
 
     /usr/bin/python3 tests/data/golden.py           write both files
     /usr/bin/python3 tests/data/golden.py --check   fail if they are stale
@@ -54,7 +54,8 @@ def text_of(string):
     """Two-character escapes for quote, backslash, \\n, \\r, \\t; \\u00xx for other controls; the
     rest as it is."""
     short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return '"' + "".join(short.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in string) + '"'
+    escaped = (short.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in string)
+    return '"' + "".join(escaped) + '"'
 
 
 def json_of(value):
@@ -397,7 +398,8 @@ def whole_messages():
         stream("an error", pack([1, 3, fault, None]), response(3, fault, None)),
         stream("an error that is an empty map", pack([1, 3, {}, None]), response(3, {}, None)),
         stream("a result of nil", pack([1, 3, None, None]), response(3, None, None)),
-        stream("a result that is no map", pack([1, 3, None, [1, "x"]]), response(3, None, [1, "x"])),
+        stream("a result that is no map", pack([1, 3, None, [1, "x"]]),
+               response(3, None, [1, "x"])),
         stream("the id is 0", pack([0, 0, "m", [{}]]), request(0, "m", {})),
         stream("the id is the greatest", pack([0, 2**32 - 1, "m", [{}]]),
                request(2**32 - 1, "m", {})),
