@@ -43,7 +43,7 @@ static const struct hc_cli_command commands[] = {
 	  "  --publish PATTERNS      event types it may publish, \"job.*,alert.*\"; may be repeated\n"
 	  "  --subscribe PATTERNS    event types it may receive; may be repeated\n"
 	  "  --admin                 it may do everything\n"
-	  "  --expires DURATION      good for so long: 90s, 30m, 24h (24h)\n"
+	  "  --expires DURATION      good for so long: 90s, 24h, 30d (24h)\n"
 	  "  --key-file FILE         the secret; else the one of the configuration\n",
 	  hc_cli_token },
 	{ "check-config", "[FILE]", "Read the configuration and say whether it is valid", "",

@@ -17,6 +17,7 @@
 #include "proto/fault.h"
 #include "proto/position.h"
 #include "proto/rpc.h"
+#include "proto/utf8.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS   5000
@@ -75,26 +76,38 @@ static void take_position(struct follow *follow, const msgpack_object *event)
 	follow->filter.position = follow->position;
 }
 
-/* The hub's answer to subscribe: where the stream begins, and whether that is where we wanted it.
+static void warn_of_gap(const msgpack_object *result)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer why = HC_BUFFER_NULL;
+	struct hc_str reason = HC_STR("unknown");
+
+	hc_map_get_str(&reason, result, "reason");
+	hc_utf8_clean(&why, reason);
+	fprintf(stderr, "hostcast follow: events are missing here (%.*s)\n", (int)why.len,
+		why.data);
+}
+
+/*
+ * The hub's answer to subscribe. The position that was asked for stays ours until the first event
+ * behind it has come, unless the hub says that it cannot go on from there.
  */
 static void take_answer(struct follow *follow, const msgpack_object *result)
 {
 	struct hc_position position;
 	struct hc_str text;
-	bool complete;
+	bool complete = true;
 
 	follow->subscribed = true;
-	if (hc_map_get_bool(&complete, result, "complete") && !complete) {
-		fprintf(stderr, "hostcast follow: events are missing here: ");
-		if (hc_map_get_str(&text, result, "reason"))
-			fprintf(stderr, "%.*s", (int)text.len, text.s);
-		fputc('\n', stderr);
-	}
-	if (hc_map_get_str(&text, result, "position") && hc_position_parse(&position, text)) {
-		memcpy(follow->epoch, position.epoch, sizeof(follow->epoch));
-		hc_position_format(follow->position, position.epoch, position.sequence);
-		follow->filter.position = follow->position;
-	}
+	hc_map_get_bool(&complete, result, "complete");
+	if (!complete)
+		warn_of_gap(result);
+	if (!hc_map_get_str(&text, result, "position") || !hc_position_parse(&position, text))
+		return;
+	memcpy(follow->epoch, position.epoch, sizeof(follow->epoch));
+	if (follow->filter.position && complete)
+		return;
+	hc_position_format(follow->position, position.epoch, position.sequence);
+	follow->filter.position = follow->position;
 }
 
 /* Returns -1 to go on, else the exit status. */
@@ -142,7 +155,7 @@ static int stream(struct follow *follow)
 	struct hc_rpc_client *client = follow->cli->client;
 	struct pollfd fds[] = {
 		{ .fd = hc_rpc_client_fd(client) },
-		{ .fd = STDOUT_FILENO }, /* tells by POLLERR that nobody reads any more */
+		{ .fd = STDOUT_FILENO }, /* tells, unasked, that nobody reads any more */
 	};
 	int status;
 
@@ -150,7 +163,7 @@ static int stream(struct follow *follow)
 		fds[0].events = hc_rpc_client_events(client);
 		if (poll(fds, HC_ARRAY_LEN(fds), -1) < 0)
 			continue;
-		if (fds[1].revents & POLLERR)
+		if (fds[1].revents)
 			return HC_CLI_OK;
 		if (hc_rpc_client_flush(client) || hc_rpc_client_receive(client))
 			return -1;

@@ -53,6 +53,10 @@ static int read_token(struct hc_cli *cli, struct hc_buffer *token, const char *p
 		fprintf(stderr, "hostcast: cannot read the token in %s: %s\n", path, strerror(-r));
 		return HC_CLI_FAILED;
 	}
+	if (!token->len) {
+		fprintf(stderr, "hostcast: the token file %s is empty\n", path);
+		return HC_CLI_FAILED;
+	}
 	cli->token = token->data;
 	return -1;
 }

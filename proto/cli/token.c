@@ -18,7 +18,9 @@
 #include "proto/pattern.h"
 
 #define KEY_MIN		   32 /* bytes; RFC 7518 section 3.2: at least the length of the hash */
-#define EXPIRES_DEFAULT_MS (24 * 60 * 60 * UINT64_C(1000))
+#define DAY_MS		   (24 * 60 * 60 * UINT64_C(1000))
+#define EXPIRES_DEFAULT_MS DAY_MS
+#define EXPIRES_MAX_MS	   (36500 * DAY_MS) /* beyond it is a typing mistake */
 
 struct token {
 	const char *sub;
@@ -28,6 +30,28 @@ struct token {
 	uint64_t expires_ms;
 	bool admin;
 };
+
+/* A duration of the configuration, or days, "365d". */
+static bool read_expires(uint64_t *ret_ms, const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	char days[8];
+	uint64_t n;
+
+	if (!strcmp(text + digits, "d") && digits < sizeof(days)) {
+		memcpy(days, text, digits);
+		days[digits] = '\0';
+		if (!hc_value_number(&n, days))
+			return false;
+		n *= DAY_MS;
+	} else if (!hc_value_duration(&n, text)) {
+		return false;
+	}
+	if (n < 1000 || n > EXPIRES_MAX_MS)
+		return false;
+	*ret_ms = n;
+	return true;
+}
 
 static int take_patterns(struct hc_list *list, const struct hc_cli *cli, const char *text)
 {
@@ -56,9 +80,9 @@ static int take_option(struct token *token, const struct hc_cli *cli, int c)
 		token->admin = true;
 		return -1;
 	case 'e':
-		if (hc_value_duration(&token->expires_ms, optarg) && token->expires_ms >= 1000)
+		if (read_expires(&token->expires_ms, optarg))
 			return -1;
-		return hc_cli_usage(cli, "--expires must be a duration such as 90s, 30m or 24h");
+		return hc_cli_usage(cli, "--expires must be a duration such as 90s, 24h or 30d");
 	case 'k':
 		token->key_file = optarg;
 		return -1;
