@@ -18,7 +18,7 @@ function draw(status, timestamp) {
 	byId('detector-state').textContent = text;
 	byId('detector-running').textContent = yesOrNo(status.running);
 	byId('detector-monitoring').textContent = yesOrNo(status.monitoring_enabled);
-	byId('detector-mode').textContent = show(status.mode);
+	byId('detector-mode').textContent = show([status.mode, status.table].filter(Boolean).join(', '));
 	byId('detector-time').replaceChildren(timeElement(timestamp));
 	byId('detector-reasons').replaceChildren(
 		...(status.reasons ?? []).map((reason) => element('li', {}, show(reason))));

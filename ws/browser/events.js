@@ -10,6 +10,14 @@ import { isPattern, matches } from './hostcast.js';
 const KEPT = 500;
 const FIELDS = 12; // of a payload, shown before the row is opened
 
+const REASONS = {
+	trimmed: 'the hub no longer keeps them',
+	lagged: 'this page was too slow',
+	epoch: 'the hub has begun a new log',
+	future: 'the hub’s log ends earlier than what was seen here',
+	unknown: 'the position was not known',
+};
+
 const entries = []; // the newest KEPT, oldest first; each knows its row once it has been drawn
 let pending = []; // what came since the last frame, or since the list was paused
 let paused = false;
@@ -89,9 +97,12 @@ function resumed({ replayed, complete }) {
 		});
 }
 
+/* Counted only where both ends are of one log: else nobody knows how many there were. */
 function gap({ reason, missedFrom, missedTo }) {
-	const what = missedFrom ? `events ${missedFrom} to ${missedTo} are` : 'events may be';
-	add({ kind: 'gap', text: `gap: ${what} missing (${reason})` });
+	const [from, to] = [missedFrom, missedTo].map((position) => position?.split('-').at(-1));
+	const counted = reason === 'trimmed' || reason === 'lagged';
+	const what = counted ? `events ${from} to ${to} are missing` : 'events may be missing';
+	add({ kind: 'gap', text: `gap: ${what}, ${REASONS[reason] ?? reason}` });
 }
 
 function togglePause() {

@@ -29,10 +29,11 @@ export interface StateChange {
 export interface Gap {
 	/** what the hub said, or `unknown`: connected again without a position to go on from */
 	reason: 'trimmed' | 'epoch' | 'future' | 'lagged' | 'unknown' | (string & {});
+	/** positions; the missing events are those from missedFrom to missedTo, both included */
 	from?: string;
 	to?: string;
-	missedFrom?: number | string | null;
-	missedTo?: number | string | null;
+	missedFrom?: string;
+	missedTo?: string;
 }
 
 export interface Options {

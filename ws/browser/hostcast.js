@@ -58,11 +58,6 @@ function parsePosition(text) {
 	return found && { epoch: found[1], sequence: Number(found[2]) };
 }
 
-/** A sequence that stands alone or in a position. */
-function sequenceOf(value) {
-	return typeof value === 'number' ? value : parsePosition(value)?.sequence;
-}
-
 /** What the hub says about the connection, not about the host. */
 function isControl({ type }) {
 	return !type || /^(connection\..*|error|subscribed|unsubscribed)$/.test(type);
@@ -314,16 +309,16 @@ export class Hostcast extends EventTarget {
 	}
 
 	/**
-	 * Comes before the first replayed event. Nothing replayed: all up to `to` is not for us, stand
-	 * there. Else stand before what is replayed, so that none of it is taken for a repetition.
+	 * Comes before the first replayed event. Where the client stands then decides what it takes for
+	 * a repetition: behind what is missing; at the end if all is well and nothing of it is for us.
 	 * Returns what is missing, if anything is.
 	 */
 	#resumed({ from, to, replayed, complete, reason, missed_from, missed_to }) {
-		const end = parsePosition(to);
-		if (!replayed)
+		const [end, hole] = [to, missed_to].map(parsePosition);
+		if (!complete)
+			this.#moveTo(hole?.sequence < end?.sequence ? hole : end);
+		else if (!replayed)
 			this.#moveTo(end);
-		else if (!complete)
-			this.#moveTo({ ...end, sequence: sequenceOf(missed_to) ?? 0 });
 		return complete ? null : { reason, from, to, missedFrom: missed_from, missedTo: missed_to };
 	}
 

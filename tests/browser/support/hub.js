@@ -113,21 +113,31 @@ export class Hub extends EventEmitter {
 
 	resume(client, since) {
 		const [epoch, after] = [since.slice(0, 16), Number(since.slice(17))];
-		const same = epoch === this.epoch;
-		const complete = same && after >= this.oldest - 1;
-		const from = complete ? after : Math.max(this.oldest - 1, same ? after : 0);
-		const replay = this.log.slice(from);
+		const end = this.log.length;
+		if (epoch !== this.epoch)
+			return this.sayResumed(client, since, { reason: 'epoch', from: `${epoch}-${after + 1}`, to: end });
+		if (after > end)
+			return this.sayResumed(client, since,
+				{ reason: 'future', from: `${epoch}-${end + 1}`, to: after });
+		const first = Math.max(after + 1, this.oldest);
+		const replay = this.log.slice(first - 1);
+		const gap = first > after + 1 &&
+			{ reason: 'trimmed', from: `${epoch}-${after + 1}`, to: first - 1 };
+		this.sayResumed(client, since, gap, replay.length);
+		replay.forEach((event) => client.send(JSON.stringify(event)));
+	}
+
+	sayResumed(client, from, gap, replayed = 0) {
 		client.send(JSON.stringify({
 			type: 'connection.resumed',
 			payload: {
-				from: since, to: `${this.epoch}-${this.log.length}`, replayed: replay.length, complete,
-				...(!complete && {
-					reason: same ? 'trimmed' : 'epoch', missed_from: after + 1,
-					missed_to: same ? this.oldest - 1 : null,
+				from, to: `${this.epoch}-${this.log.length}`, replayed, complete: !gap,
+				...(gap && {
+					reason: gap.reason, missed_from: gap.from, missed_to: `${this.epoch}-${gap.to}`,
 				}),
 			},
+			timestamp: new Date().toISOString(),
 		}));
-		replay.forEach((event) => client.send(JSON.stringify(event)));
 	}
 
 	async answer({ url }, response) {
