@@ -315,14 +315,25 @@ static const char *last_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Relative, through a symbolic link or a descriptor: then the last name, or the source, still fits.
+static bool is_left(const struct entry *entry, enum role role)
+{
+	return !entry->used && entry->settled && entry->role == role;
+}
+
+static enum role role_for(const struct hc_claim *claim)
+{
+	return claim->kind == HC_CLAIM_ATTACH ? ROLE_ATTACH : ROLE_DETACH;
+}
+
+/*
+ * Relative, through a symbolic link or a descriptor: then the last name, or the source, still fits.
+ * Only once a snapshot has followed, in which the record's own path would have come up.
  */
 static bool explains_loosely(const struct entry *entry, const struct hc_claim *claim)
 {
 	const struct hc_record *record = &entry->record;
 
-	if (entry->used || !entry->settled ||
-	    entry->role != (claim->kind == HC_CLAIM_ATTACH ? ROLE_ATTACH : ROLE_DETACH))
+	if (!is_left(entry, role_for(claim)))
 		return false;
 	if (record->target_len > 0 && !strcmp(last_name(record->target), last_name(claim->path)))
 		return true;
@@ -330,6 +341,30 @@ static bool explains_loosely(const struct entry *entry, const struct hc_claim *c
 		return false;
 	return record->source_len <= 0 || claim->kind == HC_CLAIM_DETACH ||
 	       !strcmp(record->source, claim->source);
+}
+
+/* One call and one change are left over: a path through symbolic links that ends in another name.
+ */
+static bool match_last(struct hc_actors *actors, struct hc_claim *claims, struct hc_claim *claim)
+{
+	const struct hc_claim *other;
+	struct entry *left = NULL;
+	size_t i;
+
+	for (other = claims; other; other = other->next) {
+		if (other != claim && !other->matched && other->kind == claim->kind)
+			return false;
+	}
+	for (i = 0; i < actors->n; i++) {
+		if (!is_left(&actors->entries[i], role_for(claim)))
+			continue;
+		if (left)
+			return false;
+		left = &actors->entries[i];
+	}
+	if (left)
+		take(left, claim);
+	return left != NULL;
 }
 
 typedef bool (*explains_fn)(const struct entry *entry, const struct hc_claim *claim);
@@ -383,7 +418,8 @@ size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims)
 	}
 	for (claim = claims; claim; claim = claim->next) {
 		if (!claim->matched && claim->kind != HC_CLAIM_MOVE)
-			n_matched += match_by(actors, claim, explains_loosely);
+			n_matched += match_by(actors, claim, explains_loosely) ||
+				     match_last(actors, claims, claim);
 	}
 	return n_matched;
 }

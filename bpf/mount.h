@@ -44,6 +44,7 @@ struct hc_mount_row {
 struct hc_mount {
 	unsigned int n_refs;
 	unsigned int depth;	  /* mounts above it, up to the root; set by its table */
+	bool is_hidden;		  /* another mount lies over it or over its way; likewise */
 	struct hc_mount_row row;  /* texts never NULL, owned */
 	struct hc_device *device; /* NULL: nobody has asked yet */
 };

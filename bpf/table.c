@@ -79,6 +79,8 @@ static int compare_paths(const void *a, const void *b)
 	const struct hc_mount *const *first = a, *const *second = b;
 	int r = strcmp((*first)->row.path, (*second)->row.path);
 
+	if (!r)
+		r = (*second)->is_hidden - (*first)->is_hidden;
 	return r ? r : compare_depths(a, b);
 }
 
@@ -108,9 +110,90 @@ static unsigned int count_parents(const struct hc_table *table, const struct hc_
 	return depth;
 }
 
+/* Compares a path with the first @len bytes of another one. */
+static int compare_prefix(const char *path, const char *other, size_t len)
+{
+	int r = strncmp(path, other, len);
+
+	return r ? r : path[len] != '\0';
+}
+
+/* The index in by_path of the first mount whose path is not before the first @len bytes of @path.
+ */
+static size_t lower_bound(const struct hc_table *table, const char *path, size_t len)
+{
+	size_t low = 0, high = table->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_prefix(table->by_path[middle]->row.path, path, len) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool has_sibling_at(const struct hc_table *table, const struct hc_mount *mount, size_t len)
+{
+	const char *path = mount->row.path;
+	size_t i;
+
+	for (i = lower_bound(table, path, len);
+	     i < table->n && !compare_prefix(table->by_path[i]->row.path, path, len); i++) {
+		if (table->by_path[i] != mount &&
+		    table->by_path[i]->row.parent_id == mount->row.parent_id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A mount is hidden if its parent is, or if another child of its parent lies on the way to it: on a
+ * directory above it, or on the parent's own root.
+ */
+static bool find_hidden(const struct hc_table *table, const struct hc_mount *mount)
+{
+	const struct hc_mount *parent = hc_table_find(table, mount->row.parent_id);
+	const char *path = mount->row.path;
+	size_t len;
+
+	if (!parent || parent == mount)
+		return false;
+	if (parent->is_hidden)
+		return true;
+	if (!hc_path_covers(parent->row.path, path))
+		return false;
+	len = strlen(parent->row.path);
+	if (path[len] && has_sibling_at(table, mount, len))
+		return true;
+	for (len++; path[len]; len++) {
+		if (path[len] == '/' && has_sibling_at(table, mount, len))
+			return true;
+	}
+	return false;
+}
+
+static int find_all_hidden(const struct hc_table *table)
+{
+	struct hc_mount **by_depth = calloc(table->n, sizeof(struct hc_mount *));
+	size_t i;
+
+	if (!by_depth)
+		return -ENOMEM;
+	memcpy(by_depth, table->mounts, table->n * sizeof(struct hc_mount *));
+	qsort(by_depth, table->n, sizeof(struct hc_mount *), compare_depths);
+	for (i = 0; i < table->n; i++)
+		by_depth[i]->is_hidden = find_hidden(table, by_depth[i]);
+	free(by_depth);
+	return 0;
+}
+
 int hc_table_seal(struct hc_table *table)
 {
 	size_t i;
+	int r;
 
 	if (!table->n)
 		return 0;
@@ -118,27 +201,16 @@ int hc_table_seal(struct hc_table *table)
 	if (!table->by_path)
 		return -ENOMEM;
 	qsort(table->mounts, table->n, sizeof(struct hc_mount *), compare_ids);
-	for (i = 0; i < table->n; i++)
+	for (i = 0; i < table->n; i++) {
 		table->mounts[i]->depth = count_parents(table, table->mounts[i]);
+		table->mounts[i]->is_hidden = false;
+	}
 	memcpy(table->by_path, table->mounts, table->n * sizeof(struct hc_mount *));
 	qsort(table->by_path, table->n, sizeof(struct hc_mount *), compare_paths);
-	return 0;
-}
-
-/* The index in by_path of the first mount whose path is not before @path. */
-static size_t lower_bound(const struct hc_table *table, const char *path)
-{
-	size_t low = 0, high = table->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(table->by_path[middle]->row.path, path) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	r = find_all_hidden(table);
+	if (!r)
+		qsort(table->by_path, table->n, sizeof(struct hc_mount *), compare_paths);
+	return r;
 }
 
 struct hc_mount *hc_table_top(const struct hc_table *table, const char *path, hc_told_fn told,
@@ -147,7 +219,7 @@ struct hc_mount *hc_table_top(const struct hc_table *table, const char *path, hc
 	struct hc_mount *top = NULL;
 	size_t i;
 
-	for (i = lower_bound(table, path);
+	for (i = lower_bound(table, path, strlen(path));
 	     i < table->n && !strcmp(table->by_path[i]->row.path, path); i++) {
 		if (!told || told(&table->by_path[i]->row, context))
 			top = table->by_path[i];

@@ -14,7 +14,7 @@ struct hc_table {
 	size_t n;
 	size_t cap;
 	struct hc_mount **mounts;  /* by id, once sealed */
-	struct hc_mount **by_path; /* by path, then depth, then id, once sealed */
+	struct hc_mount **by_path; /* by path, the one to be seen there last, once sealed */
 };
 
 /** hc_table_new() - empty; NULL: no memory */
@@ -26,7 +26,7 @@ HC_DEFINE_CLEANUP(struct hc_table *, hc_table_unref);
 /** hc_table_add() - add a mount before the table is sealed; a reference is taken; 0 or -ENOMEM */
 int hc_table_add(struct hc_table *table, struct hc_mount *mount);
 
-/** hc_table_seal() - sort, and find out how deep each mount lies; O(n log n); 0 or -ENOMEM */
+/** hc_table_seal() - sort, find out how deep each mount lies and what is hidden; 0 or -ENOMEM */
 int hc_table_seal(struct hc_table *table);
 
 /** hc_table_find() - the mount with that id, or NULL */
@@ -35,7 +35,7 @@ struct hc_mount *hc_table_find(const struct hc_table *table, uint64_t id);
 /** hc_told_fn - whether a mount is worth telling; NULL stands for: every one is */
 typedef bool (*hc_told_fn)(const struct hc_mount_row *row, const void *context);
 
-/** hc_table_top() - the uppermost told mount at @path, or NULL */
+/** hc_table_top() - the told mount to be seen at @path, or NULL; of hidden ones, the uppermost */
 struct hc_mount *hc_table_top(const struct hc_table *table, const char *path, hc_told_fn told,
 			      const void *context);
 
