@@ -33,7 +33,7 @@
 #define HANDSHAKE_SECONDS 10
 #define FDS_KEPT	  64  /* descriptors for everything that is not a client */
 #define PATH_MAX_	  256 /* bytes; no endpoint is longer */
-#define DRAIN_SECONDS	  1
+#define CLOSING_TURNS	  8   /* of the loop; libuv closes a handle within two */
 
 struct hc_protocol {
 	struct hc_hub *hub;
@@ -370,8 +370,15 @@ struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol)
 {
 	if (!protocol)
 		return NULL;
-	if (protocol->context)
+	if (protocol->context) {
+		uv_loop_t *loop = protocol->hub->loop;
+
+		/* On a foreign loop it takes two calls: handles must close in between. */
 		lws_context_destroy(protocol->context);
+		for (int i = 0; i < CLOSING_TURNS; i++)
+			(void)uv_run(loop, UV_RUN_NOWAIT);
+		lws_context_destroy(protocol->context);
+	}
 	free(protocol);
 	return NULL;
 }
