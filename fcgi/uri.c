@@ -116,6 +116,8 @@ struct hc_str hc_uri_path(struct hc_str target)
 
 bool hc_path_parse(struct hc_path *path, struct hc_str raw, struct hc_fault *fault)
 {
+	bool last;
+
 	path->n = 0;
 	if (!reserve(&path->text, raw.len, fault))
 		return false;
@@ -123,20 +125,19 @@ bool hc_path_parse(struct hc_path *path, struct hc_str raw, struct hc_fault *fau
 		raw = (struct hc_str){ raw.s + 1, raw.len - 1 };
 	if (raw.len && raw.s[raw.len - 1] == '/')
 		raw.len--;
-	while (raw.len) {
-		bool last = !memchr(raw.s, '/', raw.len);
-		struct hc_str part = next_part(&raw, '/');
-
+	if (!raw.len)
+		return true;
+	do {
+		last = !raw.len || !memchr(raw.s, '/', raw.len);
 		if (path->n == HC_PATH_SEGMENTS_MAX) {
 			hc_fault_set(fault, HC_FAULT_NOT_FOUND, "there is nothing at this path");
 			return false;
 		}
-		if (!decode(&path->segments[path->n], &path->text, part, PATH, fault))
+		if (!decode(&path->segments[path->n], &path->text, next_part(&raw, '/'), PATH,
+			    fault))
 			return false;
 		path->n++;
-		if (last)
-			break;
-	}
+	} while (!last);
 	return true;
 }
 
