@@ -13,7 +13,7 @@
 #define LIMIT_MAX     1000
 
 struct page {
-	struct hc_filter filter;
+	struct hc_cli_filter filter;
 	const char *channel;
 	uint64_t limit;
 	bool json;
@@ -34,7 +34,7 @@ static int take_option(struct page *page, const struct hc_cli *cli, int c)
 			return -1;
 		return hc_cli_usage(cli, "--limit must be 1 to %d", LIMIT_MAX);
 	case 't':
-		why = hc_filter_add(&page->filter, optarg);
+		why = hc_cli_filter_add(&page->filter, optarg);
 		return why ? hc_cli_usage(cli, "\"%s\" %s", optarg, why) : -1;
 	case 'n':
 		page->channel = optarg;
@@ -115,11 +115,11 @@ int hc_cli_events(struct hc_cli *cli, int argc, char **argv)
 	r = parse_args(&page, cli, argc, argv);
 	if (r >= 0)
 		return r;
-	hc_cli_pack_params(cli, &pk, 1u + hc_filter_size(&page.filter) + !!page.channel);
+	hc_cli_pack_params(cli, &pk, 1u + hc_cli_filter_size(&page.filter) + !!page.channel);
 	hc_pack_u64_at(&pk, "limit", page.limit);
 	if (page.channel)
 		hc_pack_str_at(&pk, "channel", hc_str(page.channel));
-	hc_filter_pack(&page.filter, &pk, "after");
+	hc_cli_filter_pack(&page.filter, &pk, "after");
 	r = hc_cli_ask(cli, "events", &params, &result);
 	if (r)
 		return r;

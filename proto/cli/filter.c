@@ -3,7 +3,7 @@
 #include "proto/cli/filter.h"
 #include "proto/pattern.h"
 
-const char *hc_filter_add(struct hc_filter *filter, const char *pattern)
+const char *hc_cli_filter_add(struct hc_cli_filter *filter, const char *pattern)
 {
 	if (!hc_pattern_check(hc_str(pattern), NULL))
 		return "is not a pattern: *, job.* or job.progress";
@@ -13,12 +13,12 @@ const char *hc_filter_add(struct hc_filter *filter, const char *pattern)
 	return NULL;
 }
 
-uint32_t hc_filter_size(const struct hc_filter *filter)
+uint32_t hc_cli_filter_size(const struct hc_cli_filter *filter)
 {
 	return !!filter->position + !!filter->n_patterns;
 }
 
-void hc_filter_pack(const struct hc_filter *filter, msgpack_packer *pk, const char *key)
+void hc_cli_filter_pack(const struct hc_cli_filter *filter, msgpack_packer *pk, const char *key)
 {
 	uint64_t sequence;
 

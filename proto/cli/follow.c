@@ -24,7 +24,7 @@
 
 struct follow {
 	struct hc_cli *cli;
-	struct hc_filter filter; /* .position: where to begin, then where we are */
+	struct hc_cli_filter filter; /* .position: where to begin, then where we are */
 	char epoch[HC_EPOCH_LEN + 1];
 	char position[HC_POSITION_MAX];
 	uint32_t subscribe_id;
@@ -49,7 +49,7 @@ static int parse_args(struct follow *follow, int argc, char **argv)
 			follow->filter.position = optarg;
 			break;
 		case 't':
-			why = hc_filter_add(&follow->filter, optarg);
+			why = hc_cli_filter_add(&follow->filter, optarg);
 			if (why)
 				return hc_cli_usage(follow->cli, "\"%s\" %s", optarg, why);
 			break;
@@ -178,8 +178,8 @@ static int subscribe(struct follow *follow)
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);
 
-	hc_cli_pack_params(follow->cli, &pk, hc_filter_size(&follow->filter));
-	hc_filter_pack(&follow->filter, &pk, "since");
+	hc_cli_pack_params(follow->cli, &pk, hc_cli_filter_size(&follow->filter));
+	hc_cli_filter_pack(&follow->filter, &pk, "since");
 	return hc_rpc_client_request(follow->cli->client, "subscribe", &params,
 				     &follow->subscribe_id);
 }
