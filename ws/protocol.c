@@ -43,6 +43,15 @@ struct hc_protocol {
 	lws_retry_bo_t liveness;
 };
 
+static lws_callback_function callback;
+
+/* Clients name "hostcast.v1" or nothing; in both cases the first protocol is theirs. */
+static const struct lws_protocols protocols[] = {
+	{ "hostcast.v1", callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 0, NULL,
+	  TX_PACKET_BYTES },
+	{ NULL, NULL, 0, 0, 0, NULL, 0 },
+};
+
 static struct hc_hub *hub_of(struct lws *wire)
 {
 	struct hc_protocol *protocol = lws_context_user(lws_get_context(wire));
@@ -72,6 +81,9 @@ static const struct refusal no_upgrade = { 426, "Upgrade Required", "this is a W
 static const struct refusal wrong_version = { 426, "Upgrade Required",
 					      "the WebSocket version must be 13",
 					      "sec-websocket-version:", "13" };
+static const struct refusal no_protocol = { 400, "Bad Request",
+					    "the subprotocols here are hostcast.v1 and none", NULL,
+					    NULL };
 static const struct refusal too_long = { 431, "Request Header Fields Too Large",
 					 "the path or the query is too long", NULL, NULL };
 static const struct refusal draining = { 503, "Service Unavailable",
@@ -134,6 +146,21 @@ static bool read_since(struct request *ret, struct lws *wire)
 	return hc_position_parse(&ret->since, hc_str(since));
 }
 
+/* The library drops a client that names none it knows without a word. */
+static bool offers_our_protocol(struct lws *wire)
+{
+	char list[PATH_MAX_], *rest = list;
+
+	if (!lws_hdr_total_length(wire, WSI_TOKEN_PROTOCOL))
+		return true;
+	if (lws_hdr_copy(wire, list, sizeof(list), WSI_TOKEN_PROTOCOL) <= 0)
+		return false;
+	for (const char *item; (item = strsep(&rest, ", \t"));)
+		if (!strcmp(item, protocols[0].name))
+			return true;
+	return false;
+}
+
 /* Returns why the request is refused, or NULL. */
 static const struct refusal *read_request(struct request *ret, struct lws *wire)
 {
@@ -152,6 +179,8 @@ static const struct refusal *read_request(struct request *ret, struct lws *wire)
 	if (lws_hdr_copy(wire, version, sizeof(version), WSI_TOKEN_VERSION) <= 0 ||
 	    strcmp(version, "13") != 0)
 		return &wrong_version;
+	if (!offers_our_protocol(wire))
+		return &no_protocol;
 	if (!read_since(ret, wire))
 		return &bad_since;
 	return hub->draining ? &draining : NULL;
@@ -289,13 +318,6 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
-
-/* Clients name "hostcast.v1" or nothing; in both cases the first protocol is theirs. */
-static const struct lws_protocols protocols[] = {
-	{ "hostcast.v1", callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 0, NULL,
-	  TX_PACKET_BYTES },
-	{ NULL, NULL, 0, 0, 0, NULL, 0 },
-};
 
 static void log_debug(int level, const char *line)
 {
