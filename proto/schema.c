@@ -182,14 +182,15 @@ static bool check_constants(const struct hc_schema *node, const msgpack_object *
 	return complain_constants(node, place, fault);
 }
 
-/* Says that the value "must be" or "must have" @relation, then the bound, then @unit. */
+/* Says that the value "must be" or "must have" @relation, then the bound, then the @unit if any. */
 static bool complain_bound(const struct bound *bound, const char *relation, const char *unit,
 			   const struct place *place, struct hc_fault *fault)
 {
+	const char *plural = *unit && bound->value != 1 ? "s" : "";
 	char number[32];
 
 	show_number(number, sizeof(number), bound->value);
-	return complain(fault, place, "must %s %s%s", relation, number, unit);
+	return complain(fault, place, "must %s %s%s%s", relation, number, unit, plural);
 }
 
 /* NaN is in no range. */
@@ -230,10 +231,10 @@ static bool check_text(const struct hc_schema *node, struct hc_str text, const s
 		return true;
 	n = count_characters(text);
 	if (node->min_length.set && n < node->min_length.value)
-		return complain_bound(&node->min_length, "have at least", " characters", place,
+		return complain_bound(&node->min_length, "have at least", " character", place,
 				      fault);
 	if (node->max_length.set && n > node->max_length.value)
-		return complain_bound(&node->max_length, "have at most", " characters", place,
+		return complain_bound(&node->max_length, "have at most", " character", place,
 				      fault);
 	return true;
 }
@@ -244,9 +245,9 @@ static bool check_array(const struct hc_schema *node, const msgpack_object_array
 	struct place inner = { place->name, true };
 
 	if (node->min_items.set && array->size < node->min_items.value)
-		return complain_bound(&node->min_items, "have at least", " elements", place, fault);
+		return complain_bound(&node->min_items, "have at least", " element", place, fault);
 	if (node->max_items.set && array->size > node->max_items.value)
-		return complain_bound(&node->max_items, "have at most", " elements", place, fault);
+		return complain_bound(&node->max_items, "have at most", " element", place, fault);
 	for (uint32_t i = 0; node->items && i < array->size; i++) {
 		if (check(node->items, &array->ptr[i], &inner, fault))
 			continue;

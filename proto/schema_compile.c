@@ -71,7 +71,8 @@ static int copy_text(struct hc_str *ret, const char *text, size_t len)
 		return -ENOMEM;
 	memcpy(copy, text, len);
 	copy[len] = '\0';
-	*ret = (struct hc_str){ copy, len };
+	ret->s = copy;
+	ret->len = len;
 	return 0;
 }
 

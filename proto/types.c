@@ -497,25 +497,22 @@ static int resolve(struct hc_types *types, struct hc_fault *fault)
 	return 0;
 }
 
-static int types_alloc(struct hc_types **ret)
+static struct hc_types *types_new(void)
 {
-	HC_CLEANUP(hc_types_freep) struct hc_types *types = calloc(1, sizeof(*types));
+	struct hc_types *types = calloc(1, sizeof(*types));
 
 	if (!types)
-		return -ENOMEM;
+		return NULL;
 	types->keep = json_array();
 	types->entries = calloc(HC_TYPES_MAX, sizeof(*types->entries));
-	if (!types->keep || !types->entries)
-		return -ENOMEM;
-	*ret = hc_take(types);
-	return 0;
+	return types->keep && types->entries ? types : hc_types_free(types);
 }
 
 int hc_types_load(struct hc_types **ret, const char *const *dirs, size_t n_dirs,
 		  struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_types_freep) struct hc_types *types = NULL;
-	int r = types_alloc(&types);
+	HC_CLEANUP(hc_types_freep) struct hc_types *types = types_new();
+	int r = types ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !r && i < n_dirs; i++)
 		r = read_dir(types, dirs[i], i > 0, fault);
