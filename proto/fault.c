@@ -67,13 +67,14 @@ static size_t pointer_part(char ret[static HC_FAULT_POINTER_MAX], struct hc_str 
 void hc_fault_at(struct hc_fault *fault, struct hc_str token)
 {
 	char clean[HC_FAULT_POINTER_MAX], pointer[HC_FAULT_POINTER_MAX];
-	size_t len, tail_len;
+	size_t len = 0, tail_len;
 
 	if (!fault)
 		return;
-	len = token.len < sizeof(clean) ? hc_utf8_clean_fixed(clean, sizeof(clean), token)
-					: sizeof(clean);
-	len = len < sizeof(clean) ? pointer_part(pointer, (struct hc_str){ clean, len }) : 0;
+	if (token.len < sizeof(clean)) {
+		len = hc_utf8_clean_fixed(clean, sizeof(clean), token);
+		len = pointer_part(pointer, (struct hc_str){ clean, len });
+	}
 	tail_len = len ? strlen(fault->pointer) : 0;
 	if (len + tail_len >= sizeof(pointer)) {
 		tail_len = sizeof(pointer) - 1 - len;
