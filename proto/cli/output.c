@@ -6,7 +6,7 @@
 #include "proto/json.h"
 #include "proto/utf8.h"
 
-#define INDENT 2 /* columns a level */
+#define INDENT 2 /* columns a level, as many as "- " has */
 #define GAP    2 /* columns between two of a table */
 
 /* ---- JSON --------------------------------------------------------------------------------- */
@@ -88,42 +88,47 @@ static bool is_container(const msgpack_object *value)
 	       (value->type == MSGPACK_OBJECT_ARRAY && value->via.array.size);
 }
 
-static void write_tree(const msgpack_object *value, int indent);
+static void write_tree(const msgpack_object *value, int indent, bool at_start);
 
-static void write_member(const msgpack_object *key, const msgpack_object *value, int indent)
+/* @at_start: whether a line has begun already, with as many columns as @indent says. */
+static void write_entry(const msgpack_object *key, const msgpack_object *value, int indent,
+			bool at_start)
 {
-	printf("%*s", indent, "");
-	if (key)
+	if (!at_start)
+		printf("%*s", indent, "");
+	if (!key) {
+		fputs("- ", stdout);
+	} else {
 		write_value(key);
-	else
-		putchar('-');
-	if (key)
 		putchar(':');
+	}
 	if (is_container(value)) {
-		putchar('\n');
-		write_tree(value, indent + INDENT);
+		if (key)
+			putchar('\n');
+		write_tree(value, indent + INDENT, !key);
 		return;
 	}
-	putchar(' ');
+	if (key)
+		putchar(' ');
 	write_value(value);
 	putchar('\n');
 }
 
 /* The depth is bounded by HC_CODEC_DEPTH_MAX. */
-static void write_tree(const msgpack_object *value, int indent)
+static void write_tree(const msgpack_object *value, int indent, bool at_start)
 {
 	if (value->type == MSGPACK_OBJECT_MAP)
 		for (uint32_t i = 0; i < value->via.map.size; i++)
-			write_member(&value->via.map.ptr[i].key, &value->via.map.ptr[i].val,
-				     indent);
+			write_entry(&value->via.map.ptr[i].key, &value->via.map.ptr[i].val, indent,
+				    at_start && !i);
 	else if (value->type == MSGPACK_OBJECT_ARRAY)
 		for (uint32_t i = 0; i < value->via.array.size; i++)
-			write_member(NULL, &value->via.array.ptr[i], indent);
+			write_entry(NULL, &value->via.array.ptr[i], indent, at_start && !i);
 }
 
 void hc_output_tree(const msgpack_object *value)
 {
-	write_tree(value, 0);
+	write_tree(value, 0, false);
 }
 
 /* ---- tables ------------------------------------------------------------------------------- */
