@@ -14,11 +14,12 @@ struct lws {
 	size_t n_writes;
 	size_t longest_write;
 	int unsent;	  /* what hc_wire_unsent() says */
-	bool broken;	  /* the next write fails */
+	bool broken;	  /* writes fail */
 	bool blocked;	  /* whoever writes nevertheless fails the test */
 	bool wants_write; /* somebody asked to be told when it takes more */
 	bool paused;
 	bool killed;
+	bool closed; /* hc_session_on_writable() asked for it (tests/unit/hub.c) */
 };
 
 #define WIRE_NULL ((struct lws){ .room = SIZE_MAX })

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames: the three forms of a length, and that nothing is masked. RFC 6455 section 5.2, 5.7. */
+#include <criterion/criterion.h>
+
+#include "ws/frame.h"
+
+static const struct {
+	uint64_t payload_len;
+	enum hc_frame_opcode opcode;
+	size_t len;
+	unsigned char head[HC_FRAME_HEAD_MAX];
+} heads[] = {
+	{ 0, HC_FRAME_TEXT, 2, { 0x81, 0 } },
+	{ 5, HC_FRAME_TEXT, 2, { 0x81, 5 } },
+	{ 5, HC_FRAME_PING, 2, { 0x89, 5 } },
+	{ 125, HC_FRAME_TEXT, 2, { 0x81, 125 } },
+	{ 126, HC_FRAME_TEXT, 4, { 0x81, 126, 0, 126 } },
+	{ 256, HC_FRAME_TEXT, 4, { 0x81, 126, 1, 0 } },
+	{ 65535, HC_FRAME_TEXT, 4, { 0x81, 126, 0xff, 0xff } },
+	{ 65536, HC_FRAME_TEXT, 10, { 0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0 } },
+	{ UINT64_C(0x0123456789abcdef),
+	  HC_FRAME_TEXT,
+	  10,
+	  { 0x81, 127, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef } },
+};
+
+Test(frame, the_head_has_the_shortest_form_of_the_length)
+{
+	for (size_t i = 0; i < HC_ARRAY_LEN(heads); i++) {
+		unsigned char head[HC_FRAME_HEAD_MAX] = { 0 };
+		size_t len = hc_frame_head(head, heads[i].opcode, heads[i].payload_len);
+
+		cr_expect_eq(len, heads[i].len, "%llu", (unsigned long long)heads[i].payload_len);
+		cr_expect_arr_eq(head, heads[i].head, sizeof(head), "%llu",
+				 (unsigned long long)heads[i].payload_len);
+	}
+}
+
+Test(frame, the_text_follows_its_head_as_it_is)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer buffer = HC_BUFFER_NULL;
+
+	hc_frame_append(&buffer, HC_STR("Hello")); /* the RFC's own example */
+	hc_frame_append(&buffer, HC_STR(""));
+	cr_assert_eq(buffer.len, 9);
+	cr_expect_arr_eq(buffer.data, "\x81\x05Hello\x81\x00", 9);
+}
