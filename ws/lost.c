@@ -3,6 +3,7 @@
 
 static const char *const names[HC_LOST_MAX_] = {
 	[HC_LOST_KERNEL] = "kernel",
+	[HC_LOST_RING] = "ring",
 	[HC_LOST_SPOOL] = "spool",
 	[HC_LOST_RECONCILE] = "reconcile",
 };

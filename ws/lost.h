@@ -8,7 +8,8 @@
 #include "ws/record.h"
 
 enum hc_lost_stage {
-	HC_LOST_KERNEL,	   /* no space in the ring buffer of the kernel */
+	HC_LOST_KERNEL,	   /* the kernel's side did not see it, or could not tell */
+	HC_LOST_RING,	   /* no space in the ring buffer of the kernel */
 	HC_LOST_SPOOL,	   /* no space in the loader while the hub was away */
 	HC_LOST_RECONCILE, /* a look at the mount table found what no event had told */
 	HC_LOST_MAX_
