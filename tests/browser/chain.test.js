@@ -137,6 +137,7 @@ describe('the page, with the real programs', { skip: NOT_ROOT }, () => {
 			});
 			await eventOf('notification', 'Film ready').waitFor();
 			await rowOf(path).waitFor();
+			await page.locator('#mounts-empty').waitFor({ state: 'hidden' });
 			await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: width < 1100 });
 			await stack.inside('umount', path);
 		});

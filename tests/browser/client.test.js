@@ -493,7 +493,8 @@ describe('silence', () => {
 		assert.equal(await page.evaluate(() => client.state), 'open');
 		await page.evaluate(() => { dispatchEvent(new Event('online')); });
 		await page.clock.runFor(11_000);
-		assert.equal(await page.evaluate(() => client.state === 'open'), false);
+		const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+		assert.equal(waiting?.reason, 'silent for 10 s');
 	});
 });
 

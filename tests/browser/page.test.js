@@ -132,8 +132,10 @@ describe('the mounts', () => {
 		await asked;
 		hub.publish('device.mounted', STICK);
 		await text('mounts', 'STICK');
+		assert.equal(await page.locator('#mounts-empty').innerText(), 'Asking what is mounted.');
 		deliver();
 		await text('mounts', 'root');
+		assert.equal(await page.locator('#mounts-empty').isVisible(), false);
 		assert.equal((await mountRows()).length, 2);
 	});
 

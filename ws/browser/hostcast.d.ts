@@ -80,8 +80,12 @@ export class Hostcast extends EventTarget {
 	addEventListener<K extends keyof HostcastEventMap>(type: K,
 		listener: (event: HostcastEventMap[K]) => void,
 		options?: boolean | AddEventListenerOptions): void;
+	addEventListener(type: string, listener: EventListenerOrEventListenerObject | null,
+		options?: boolean | AddEventListenerOptions): void;
 	removeEventListener<K extends keyof HostcastEventMap>(type: K,
 		listener: (event: HostcastEventMap[K]) => void,
+		options?: boolean | EventListenerOptions): void;
+	removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null,
 		options?: boolean | EventListenerOptions): void;
 }
 

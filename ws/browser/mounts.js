@@ -5,6 +5,7 @@ import { ABSENT, byId, element, problem, show, timeElement } from './dom.js';
 import { follow } from './snapshot.js';
 
 const rows = new Map(); // mount path => table row, in no order; the table is in order of paths
+let whole = false; // the snapshot is here: what is shown is all there is
 
 function by({ actor }) {
 	if (!actor)
@@ -51,7 +52,7 @@ function put(device, timestamp) {
 
 function count() {
 	byId('mounts-count').textContent = rows.size || '';
-	byId('mounts-empty').hidden = rows.size > 0;
+	byId('mounts-empty').hidden = whole && rows.size > 0;
 }
 
 /* Found when the table was compared, not seen as it happened: nobody knows since when. */
@@ -63,6 +64,7 @@ function reset({ events }) {
 	byId('mounts').replaceChildren();
 	rows.clear();
 	events.forEach((event) => put(event.payload, sinceWhen(event)));
+	whole = true;
 	byId('mounts-empty').textContent = 'Nothing is mounted that is worth telling.';
 	count();
 }
