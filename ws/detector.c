@@ -198,11 +198,8 @@ bool hc_method_detector(const struct hc_request *request, struct hc_fault *fault
 	struct hc_detector *detector = request->peer->hub->detector;
 	const msgpack_object *enabled = hc_map_get(request->params, "monitoring_enabled");
 
-	if (enabled && enabled->type != MSGPACK_OBJECT_BOOLEAN) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "\"monitoring_enabled\" must be true or false");
-		return false;
-	}
+	if (enabled && enabled->type != MSGPACK_OBJECT_BOOLEAN)
+		return hc_method_refuse(fault, "monitoring_enabled", "must be true or false");
 	if (enabled && !check_may_set(request, fault))
 		return false;
 	if (!detector->loader && enabled) {

@@ -43,6 +43,13 @@ void hc_method_answer(struct hc_peer *peer, uint32_t id, const struct hc_buffer 
 	}
 }
 
+bool hc_method_refuse(struct hc_fault *fault, const char *param, const char *why)
+{
+	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "\"%s\" %s", param, why);
+	hc_fault_at(fault, hc_str(param));
+	return false;
+}
+
 bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
 		     struct hc_fault *fault)
 {
@@ -51,12 +58,23 @@ bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
 	*ret = NULL;
 	if (!token)
 		return true;
-	if (token->type != MSGPACK_OBJECT_STR) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "\"token\" must be text");
-		return false;
-	}
+	if (token->type != MSGPACK_OBJECT_STR)
+		return hc_method_refuse(fault, "token", "must be text");
 	*ret = hc_auth_check(request->peer->hub->auth, hc_object_str(token), fault);
 	return *ret;
+}
+
+static bool add_pattern(struct hc_filter *filter, const struct hc_types *types,
+			const msgpack_object *pattern, struct hc_fault *fault)
+{
+	if (pattern->type != MSGPACK_OBJECT_STR) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "a pattern must be text");
+		return false;
+	}
+	if (!hc_pattern_check(hc_object_str(pattern), fault))
+		return false;
+	(void)hc_filter_add_pattern(filter, types, hc_object_str(pattern));
+	return true;
 }
 
 bool hc_method_read_filter(struct hc_filter *ret, const struct hc_request *request,
@@ -70,21 +88,14 @@ bool hc_method_read_filter(struct hc_filter *ret, const struct hc_request *reque
 		(void)hc_filter_add_pattern(ret, types, HC_STR("*"));
 		return true;
 	}
-	if (patterns->type != MSGPACK_OBJECT_ARRAY) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "\"types\" must be a list of patterns");
-		return false;
-	}
+	if (patterns->type != MSGPACK_OBJECT_ARRAY)
+		return hc_method_refuse(fault, "types", "must be a list of patterns");
 	for (uint32_t i = 0; i < patterns->via.array.size; i++) {
-		const msgpack_object *pattern = &patterns->via.array.ptr[i];
-
-		if (pattern->type != MSGPACK_OBJECT_STR) {
-			hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "a pattern must be text");
-			return false;
-		}
-		if (!hc_pattern_check(hc_object_str(pattern), fault))
-			return false;
-		(void)hc_filter_add_pattern(ret, types, hc_object_str(pattern));
+		if (add_pattern(ret, types, &patterns->via.array.ptr[i], fault))
+			continue;
+		hc_fault_at_index(fault, i);
+		hc_fault_at(fault, HC_STR("types"));
+		return false;
 	}
 	return true;
 }
@@ -111,9 +122,7 @@ static bool read_role(enum hc_role *ret, const msgpack_object *params, struct hc
 			return true;
 		}
 	}
-	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-		     "\"role\" must be publisher, loader, fcgi or cli");
-	return false;
+	return hc_method_refuse(fault, "role", "must be publisher, loader, fcgi or cli");
 }
 
 static bool check_hello(const struct hc_request *request, enum hc_role *ret_role,
@@ -127,12 +136,8 @@ static bool check_hello(const struct hc_request *request, enum hc_role *ret_role
 	}
 	if (!read_role(ret_role, request->params, fault))
 		return false;
-	if (!hc_map_get_u64(&version, request->params, "version") ||
-	    version != HC_PROTOCOL_VERSION) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "\"version\" must be %d",
-			     HC_PROTOCOL_VERSION);
-		return false;
-	}
+	if (!hc_map_get_u64(&version, request->params, "version") || version != HC_PROTOCOL_VERSION)
+		return hc_method_refuse(fault, "version", "must be 1");
 	if (*ret_role == HC_ROLE_LOADER && request->peer->uid != 0) {
 		hc_fault_set(fault, HC_FAULT_FORBIDDEN, "only root may be the loader");
 		return false;

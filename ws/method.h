@@ -37,6 +37,14 @@ void hc_method_handle(struct hc_peer *peer, const struct hc_rpc_message *message
 void hc_method_answer(struct hc_peer *peer, uint32_t id, const struct hc_buffer *result);
 
 /**
+ * hc_method_refuse() - a parameter is not what it should be
+ * @why: what is wrong, or what it should be: "must be text"
+ *
+ * Return: false, for the caller to return.
+ */
+bool hc_method_refuse(struct hc_fault *fault, const char *param, const char *why);
+
+/**
  * hc_method_grant() - what the token among the parameters grants
  * @ret: owned by the caller; NULL if there is no token
  *

@@ -102,11 +102,8 @@ static bool read_key(struct hc_batch *batch, const struct hc_request *request,
 		return true;
 	if (key->type != MSGPACK_OBJECT_STR || !key->via.str.size ||
 	    key->via.str.size > HC_BATCH_KEY_MAX ||
-	    memchr(key->via.str.ptr, '\0', key->via.str.size)) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "an idempotency key must be text of 1 to %d bytes", HC_BATCH_KEY_MAX);
-		return false;
-	}
+	    memchr(key->via.str.ptr, '\0', key->via.str.size))
+		return hc_method_refuse(fault, "key", "must be text of 1 to 128 bytes");
 	memcpy(batch->key, key->via.str.ptr, key->via.str.size);
 	msgpack_pack_object(&pk, *events);
 	if (packed.failed) {
@@ -194,11 +191,8 @@ bool hc_method_publish(const struct hc_request *request, struct hc_fault *fault)
 	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = NULL;
 
 	if (!events || events->type != MSGPACK_OBJECT_ARRAY || !events->via.array.size ||
-	    events->via.array.size > HC_EVENT_BATCH_MAX) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "\"events\" must be a list of 1 to %d events", HC_EVENT_BATCH_MAX);
-		return false;
-	}
+	    events->via.array.size > HC_EVENT_BATCH_MAX)
+		return hc_method_refuse(fault, "events", "must be a list of 1 to 256 events");
 	batch = hc_batch_new(events->via.array.size);
 	if (!batch) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");

@@ -72,9 +72,8 @@ static bool read_beginning(struct beginning *ret, const struct hc_request *reque
 		}
 	} else if (after->type != MSGPACK_OBJECT_STR ||
 		   !hc_position_parse(&position, hc_object_str(after))) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "\"%s\" must be a sequence or a position, <epoch>-<sequence>", key);
-		return false;
+		return hc_method_refuse(fault, key,
+					"must be a sequence or a position, <epoch>-<sequence>");
 	}
 	*ret = begin_behind(hub, &position);
 	return true;
@@ -152,12 +151,9 @@ static bool read_limit(uint64_t *ret, const struct hc_request *request, struct h
 	*ret = LIMIT_DEFAULT;
 	if (!hc_map_get(request->params, "limit"))
 		return true;
-	if (!hc_map_get_u64(ret, request->params, "limit") || *ret < 1 || *ret > LIMIT_MAX) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "\"limit\" must be 1 to %d",
-			     LIMIT_MAX);
-		return false;
-	}
-	return true;
+	if (hc_map_get_u64(ret, request->params, "limit") && *ret >= 1 && *ret <= LIMIT_MAX)
+		return true;
+	return hc_method_refuse(fault, "limit", "must be 1 to 1000");
 }
 
 static bool read_channel(struct hc_filter *filter, const struct hc_request *request,
@@ -169,12 +165,9 @@ static bool read_channel(struct hc_filter *filter, const struct hc_request *requ
 	if (!channel)
 		return true;
 	if (channel->type != MSGPACK_OBJECT_STR ||
-	    !hc_filter_add_channel(&of_channel, request->peer->hub->types,
-				   hc_object_str(channel))) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "\"channel\" is not a channel: GET /api/channels lists them");
-		return false;
-	}
+	    !hc_filter_add_channel(&of_channel, request->peer->hub->types, hc_object_str(channel)))
+		return hc_method_refuse(fault, "channel",
+					"is not a channel: GET /api/channels lists them");
 	hc_filter_intersect(filter, &of_channel);
 	return true;
 }
@@ -238,9 +231,12 @@ static bool read_type(const struct hc_type **ret, const struct hc_request *reque
 		return true;
 	if (name->type == MSGPACK_OBJECT_STR)
 		*ret = hc_types_find(request->peer->hub->types, hc_object_str(name));
-	if (!*ret)
-		hc_fault_set(fault, HC_FAULT_UNKNOWN_TYPE, "there is no such event type");
-	return *ret;
+	if (*ret)
+		return true;
+	hc_fault_set(fault, HC_FAULT_UNKNOWN_TYPE,
+		     "there is no such event type: GET /api/event-types lists them");
+	hc_fault_at(fault, HC_STR("type"));
+	return false;
 }
 
 bool hc_method_state(const struct hc_request *request, struct hc_fault *fault)

@@ -78,13 +78,20 @@ size_t hc_peer_waiting(const struct hc_peer *peer)
 	return peer->out.len - peer->sent;
 }
 
+/* Whoever does not read its answers, or has many to come, is not listened to. */
+static bool takes_messages(const struct hc_peer *peer)
+{
+	return !hc_peer_is_gone(peer) && !peer->ending && hc_peer_waiting(peer) < WAITING_MAX &&
+	       peer->n_pending < PENDING_MAX;
+}
+
 static void poll_again(struct hc_peer *peer)
 {
 	int events = hc_peer_waiting(peer) ? UV_WRITABLE : 0;
 
 	if (hc_peer_is_gone(peer))
 		return;
-	if (!peer->ending && hc_peer_waiting(peer) < WAITING_MAX && peer->n_pending < PENDING_MAX)
+	if (takes_messages(peer))
 		events |= UV_READABLE;
 	if (events == peer->poll_events)
 		return;
@@ -151,13 +158,6 @@ void hc_peer_hold(struct hc_peer *peer)
 	peer->n_pending++;
 }
 
-void hc_peer_release(struct hc_peer *peer)
-{
-	peer->n_pending--;
-	poll_again(peer);
-	(void)hc_peer_unref(peer);
-}
-
 /* ---- in ----------------------------------------------------------------------------------- */
 
 /* The stream cannot be followed further: say why, in a notification because no id is known, and
@@ -179,7 +179,7 @@ static void end_with_fault(struct hc_peer *peer, const struct hc_fault *fault)
 
 static void handle_messages(struct hc_peer *peer)
 {
-	while (!hc_peer_is_gone(peer) && !peer->ending) {
+	while (takes_messages(peer)) {
 		struct hc_fault fault = HC_FAULT_NULL;
 		struct hc_rpc_message message;
 		int r = hc_rpc_reader_next(&peer->reader, &message, &fault);
@@ -197,27 +197,40 @@ static void handle_messages(struct hc_peer *peer)
 	}
 }
 
+static void read_some(struct hc_peer *peer)
+{
+	ssize_t n = hc_rpc_reader_fill(&peer->reader, peer->fd, READ_LEN);
+
+	if (n < 0)
+		leave(peer, "gone");
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct hc_peer *peer = hc_peer_ref(poll->data);
-	ssize_t n;
 
-	if (status < 0) {
+	if (status < 0)
 		leave(peer, "gone");
-	} else {
-		if (events & UV_WRITABLE)
-			send_some(peer);
-		if (events & UV_READABLE && !hc_peer_is_gone(peer)) {
-			n = hc_rpc_reader_fill(&peer->reader, peer->fd, READ_LEN);
-			if (n < 0)
-				leave(peer, "gone");
-			else
-				handle_messages(peer);
-		}
-		if (!hc_peer_is_gone(peer) && peer->feed)
-			hc_feed_pump(peer->feed);
-		poll_again(peer);
+	if (!hc_peer_is_gone(peer) && events & UV_WRITABLE)
+		send_some(peer);
+	/* Messages that were read before it was no longer listened to come first. */
+	handle_messages(peer);
+	if (takes_messages(peer) && events & UV_READABLE) {
+		read_some(peer);
+		handle_messages(peer);
 	}
+	if (!hc_peer_is_gone(peer) && peer->feed)
+		hc_feed_pump(peer->feed);
+	poll_again(peer);
+	(void)hc_peer_unref(peer);
+}
+
+void hc_peer_release(struct hc_peer *peer)
+{
+	peer->n_pending--;
+	if (peer->n_pending == PENDING_MAX - 1)
+		handle_messages(peer);
+	poll_again(peer);
 	(void)hc_peer_unref(peer);
 }
 
