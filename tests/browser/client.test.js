@@ -382,6 +382,30 @@ describe('when it comes back', () => {
 		assert.equal(hub.urls.length, 1);
 	});
 
+	for (const moment of ['connecting', 'open', 'waiting'])
+		test(`close() while ${moment} is told is for good too`, async () => {
+			await page.clock.install();
+			await page.evaluate(async (wanted) => {
+				const { Hostcast } = await import('/hostcast.js');
+				window.states = [];
+				window.client = new Hostcast({});
+				client.addEventListener('statechange', ({ detail: { state } }) => {
+					states.push(state);
+					if (state === wanted)
+						client.close();
+				});
+				client.connect();
+			}, moment);
+			if (moment === 'waiting') {
+				await state('open');
+				hub.cut();
+			}
+			await state('closed');
+			await page.clock.runFor(200_000);
+			const states = await page.evaluate(() => window.states);
+			assert.equal(states.indexOf('closed'), states.length - 1, String(states));
+		});
+
 	test('each delay lies between half a second and a ceiling that doubles up to 20 s', async () => {
 		const delays = await page.evaluate(async () => {
 			const { delayFor } = await import('/hostcast.js');
@@ -453,6 +477,7 @@ describe('silence', () => {
 		await again;
 		const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
 		assert.deepEqual([waiting.code, waiting.reason], [4000, 'silent for 75 s']);
+		assert.ok(waiting.retryMs <= 1000, 'the first delay, for the connection was steady');
 	});
 
 	test('any message keeps it', async () => {

@@ -143,13 +143,13 @@ export class Hostcast extends EventTarget {
 		this.#end({ code, reason });
 	}
 
-	/* ---- connecting -------------------------------------------------------------------- */
+	/* ---- connecting; a listener of what is dispatched may call close(), so that comes last -- */
 
 	async #start() {
 		const run = ++this.#run;
 		const known = this.#epoch !== null;
-		this.#enter('connecting');
 		this.#expect(this.#options.answerMs);
+		this.#enter('connecting');
 		try {
 			const token = await this.#options.token?.();
 			const position = known || !this.#options.resume ? null : await this.#locate(token);
@@ -197,20 +197,18 @@ export class Hostcast extends EventTarget {
 		const missed = this.#behindUs && !known;
 		this.#behindUs = true;
 		this.#openedAt = performance.now();
-		this.#enter('open');
 		this.#expect(this.#options.idleMs);
 		if (token)
 			this.#send({ action: 'authenticate', token });
 		if (this.#wanted)
 			this.#send({ action: 'subscribe', events: this.#wanted });
+		this.#enter('open');
 		if (missed)
 			this.#emit('gap', { reason: 'unknown' });
 	}
 
 	#closed(code, reason) {
 		this.#socket = null;
-		if (performance.now() - this.#openedAt >= this.#options.steadyMs)
-			this.#attempts = 0;
 		if (code === CLOSE_POSITION_LOST)
 			this.#moveTo(null);
 		if (code >= 4500 && code <= 4999)
@@ -221,6 +219,8 @@ export class Hostcast extends EventTarget {
 
 	#retry(why) {
 		this.#abandon(CLOSE_IDLE, '');
+		if (performance.now() - this.#openedAt >= this.#options.steadyMs)
+			this.#attempts = 0;
 		const retryMs = delayFor(this.#attempts++, this.#options);
 		this.#openedAt = Infinity;
 		this.#timer = setTimeout(() => this.#start(), retryMs);
