@@ -101,9 +101,9 @@ static bool is_in_time(jwt_t *jwt, struct hc_fault *fault)
 
 	if (expires <= 0)
 		return refuse(fault, "the token has no expiry (exp)");
-	if (expires + HC_AUTH_LEEWAY_S <= now)
+	if (expires <= now - HC_AUTH_LEEWAY_S)
 		return refuse(fault, "the token has expired");
-	if (jwt_get_grant_int(jwt, "nbf") - HC_AUTH_LEEWAY_S > now)
+	if (jwt_get_grant_int(jwt, "nbf") > now + HC_AUTH_LEEWAY_S)
 		return refuse(fault, "the token is not valid yet (nbf)");
 	return true;
 }
