@@ -2,10 +2,14 @@
 /*
  * At one path, records are replayed as on a stack: a mount puts one on, an umount takes one off. An
  * umount that finds one of them belongs to it (a brief mount); one that finds none took off what
- * had been there before. So the umounts without partner are those of the changes "gone", the mounts
- * left on the stack those of the changes "new". Only settled records are replayed thus; what came
- * after the snapshot had been begun may or may not be in it, and serves the changes that are still
- * without a record.
+ * had been there before. So, up to the moment of a snapshot, the umounts without partner are those
+ * of the changes "gone", the mounts left on the stack those of the changes "new", and all pairs
+ * were too brief for it.
+ *
+ * That moment is not known exactly: a record that came before the snapshot was begun ("settled") is
+ * in it, a later one may be. So the replay goes on, record by record, until it fits what the
+ * snapshot shows. If it never does (a call of which there is no record, or two that overtook each
+ * other on the way here), any record that might fit is taken once the change is late.
  *
  * O(claims x records) in the worst case; in a storm a scan follows after some tens of records.
  */
@@ -15,8 +19,10 @@
 #include "bpf/actor.h"
 #include "bpf/mount.h"
 
-#define MAGIC_MASK 0xffff0000ul /* MS_MGC_MSK: what old programs put there */
-#define MAGIC	   0xc0ed0000ul /* MS_MGC_VAL */
+#define USED_KEEP_NS 100000000ull /* of a used one: it may explain the rest of a tree */
+#define LEFT_KEEP_NS 300000000ull /* of one that nothing waits for: the umount of a brief mount */
+#define MAGIC_MASK   0xffff0000ul /* MS_MGC_MSK: what old programs put there */
+#define MAGIC	     0xc0ed0000ul /* MS_MGC_VAL */
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
 #endif
@@ -32,13 +38,11 @@ enum role {
 struct entry {
 	struct hc_record record;
 	enum role role;
-	bool settled; /* a snapshot was begun after it had come */
-	bool used;    /* belongs to a claim */
-	size_t pair;  /* scratch of match_path(): the other half, or NO_PAIR */
-	uint64_t expires_ns;
+	uint64_t settled;  /* the first scan that was begun after it had come, or that it fits; 0:
+			      none */
+	bool used;	   /* belongs to a claim */
+	uint64_t since_ns; /* monotonic */
 };
-
-#define NO_PAIR SIZE_MAX
 
 struct hc_actors {
 	struct entry *entries; /* HC_ACTOR_RECORDS_MAX, oldest first */
@@ -125,18 +129,18 @@ bool hc_actors_add(struct hc_actors *actors, const struct hc_record *record, uin
 			actors->n * sizeof(struct entry));
 	}
 	entry = &actors->entries[actors->n++];
-	*entry = (struct entry){ .record = *record,
-				 .role = role,
-				 .expires_ns = now_ns + HC_ACTOR_KEEP_NS };
+	*entry = (struct entry){ .record = *record, .role = role, .since_ns = now_ns };
 	return true;
 }
 
-void hc_actors_settle(struct hc_actors *actors)
+void hc_actors_settle(struct hc_actors *actors, uint64_t scan)
 {
 	size_t i;
 
-	for (i = 0; i < actors->n; i++)
-		actors->entries[i].settled = true;
+	for (i = 0; i < actors->n; i++) {
+		if (!actors->entries[i].settled)
+			actors->entries[i].settled = scan;
+	}
 }
 
 size_t hc_actors_waiting(const struct hc_actors *actors)
@@ -183,8 +187,14 @@ static void take(struct entry *entry, struct hc_claim *claim)
 	claim->actor = hc_actor_of(&entry->record);
 }
 
+static enum role role_for(const struct hc_claim *claim)
+{
+	return claim->kind == HC_CLAIM_ATTACH ? ROLE_ATTACH : ROLE_DETACH;
+}
+
 /* ---- exact path --------------------------------------------------------------------------- */
 
+/* What happened at one path, up to some record: indices of entries. */
 struct replay {
 	size_t *news; /* mounts left on the stack, in order */
 	size_t n_news;
@@ -198,92 +208,127 @@ static bool is_free_at(const struct entry *entry, const char *path)
 	       target_is(&entry->record, path);
 }
 
-static struct replay replay_path(struct hc_actors *actors, const char *path)
+static void replay_one(struct replay *replay, enum role role, size_t index)
 {
-	struct replay replay = { .news = actors->scratch,
-				 .gones = actors->scratch + HC_ACTOR_RECORDS_MAX };
-	size_t i;
+	if (role == ROLE_ATTACH)
+		replay->news[replay->n_news++] = index;
+	else if (replay->n_news)
+		replay->n_news--;
+	else
+		replay->gones[replay->n_gones++] = index;
+}
 
-	for (i = 0; i < actors->n; i++) {
-		struct entry *entry = &actors->entries[i];
+static bool is_at(const struct hc_claim *claim, const char *path)
+{
+	return !claim->matched && claim->kind != HC_CLAIM_MOVE && !strcmp(claim->path, path);
+}
 
-		if (!is_free_at(entry, path))
-			continue;
-		entry->pair = NO_PAIR;
-		if (!entry->settled)
-			continue;
-		if (entry->role == ROLE_ATTACH) {
-			replay.news[replay.n_news++] = i;
-		} else if (replay.n_news) {
-			entry->pair = replay.news[--replay.n_news];
-			actors->entries[entry->pair].pair = i;
-		} else {
-			replay.gones[replay.n_gones++] = i;
-		}
-	}
-	for (i = 0; i < actors->n; i++) {
-		struct entry *entry = &actors->entries[i];
+/* Of an ordinary mount the record says what the table says; of a bind mount, what was bound. */
+static bool source_fits(const struct hc_record *record, const struct hc_claim *claim)
+{
+	if (record->kind != HC_RECORD_MOUNT || record->flags & MS_BIND || record->source_len <= 0)
+		return true;
+	return text_is(record->source, record->source_len, claim->source);
+}
 
-		if (entry->settled || !is_free_at(entry, path))
+/* Whether the replay explains all claims of one scan at its path, and nothing else. */
+static bool fits(const struct hc_actors *actors, const struct replay *replay,
+		 const struct hc_claim *claims, const struct hc_claim *first)
+{
+	size_t n_news = 0, n_gones = 0;
+	const struct hc_claim *claim;
+
+	for (claim = claims; claim; claim = claim->next) {
+		if (claim->scan != first->scan || !is_at(claim, first->path))
 			continue;
-		if (entry->role == ROLE_ATTACH)
-			replay.news[replay.n_news++] = i;
+		if (claim->kind == HC_CLAIM_DETACH)
+			n_gones++;
+		else if (n_news < replay->n_news &&
+			 source_fits(&actors->entries[replay->news[n_news]].record, claim))
+			n_news++;
 		else
-			replay.gones[replay.n_gones++] = i;
+			return false;
 	}
-	return replay;
+	return n_news == replay->n_news && n_gones == replay->n_gones;
 }
 
-static bool wants(const struct hc_claim *claim, enum hc_claim_kind kind, const char *path)
+static size_t assign(struct hc_actors *actors, const struct replay *replay, struct hc_claim *claims,
+		     const struct hc_claim *first)
 {
-	return !claim->matched && claim->kind == kind && !strcmp(claim->path, path);
-}
-
-static size_t count_claims(const struct hc_claim *claim, enum hc_claim_kind kind, const char *path)
-{
-	size_t n = 0;
-
-	for (; claim; claim = claim->next)
-		n += wants(claim, kind, path);
-	return n;
-}
-
-/* A half of a pair that the replay took for a brief mount, if a claim still wants one. */
-static struct entry *take_half(struct hc_actors *actors, enum role role, const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < actors->n; i++) {
-		struct entry *entry = &actors->entries[i];
-
-		if (entry->role == role && entry->settled && is_free_at(entry, path))
-			return entry;
-	}
-	return NULL;
-}
-
-static size_t match_path(struct hc_actors *actors, struct hc_claim *claims, const char *path)
-{
-	struct replay replay = replay_path(actors, path);
-	size_t n_attach = count_claims(claims, HC_CLAIM_ATTACH, path), n_matched = 0;
-	size_t i_new = replay.n_news > n_attach ? replay.n_news - n_attach : 0, i_gone = 0;
+	const char *path = first->path;
+	const uint64_t scan = first->scan;
+	size_t i_new = 0, i_gone = 0;
 	struct hc_claim *claim;
 
 	for (claim = claims; claim; claim = claim->next) {
-		struct entry *entry = NULL;
+		if (claim->scan != scan || !is_at(claim, path))
+			continue;
+		take(&actors->entries[claim->kind == HC_CLAIM_ATTACH ? replay->news[i_new++]
+								     : replay->gones[i_gone++]],
+		     claim);
+	}
+	return i_new + i_gone;
+}
 
-		if (wants(claim, HC_CLAIM_ATTACH, path))
-			entry = i_new < replay.n_news ? &actors->entries[replay.news[i_new++]]
-						      : take_half(actors, ROLE_ATTACH, path);
-		else if (wants(claim, HC_CLAIM_DETACH, path))
-			entry = i_gone < replay.n_gones ? &actors->entries[replay.gones[i_gone++]]
-							: take_half(actors, ROLE_DETACH, path);
-		if (!entry)
+/* All claims of the scan of @first at its path. */
+static size_t match_path(struct hc_actors *actors, struct hc_claim *claims,
+			 const struct hc_claim *first)
+{
+	struct replay replay = { .news = actors->scratch,
+				 .gones = actors->scratch + HC_ACTOR_RECORDS_MAX };
+	const char *path = first->path;
+	const uint64_t scan = first->scan;
+	size_t n_settled = 0, i, j, n_matched;
+
+	for (i = 0; i < actors->n; i++) {
+		if (actors->entries[i].settled && actors->entries[i].settled <= first->scan)
+			n_settled = i + 1;
+	}
+	for (i = 0; i < actors->n; i++) {
+		struct entry *entry = &actors->entries[i];
+
+		if (is_free_at(entry, path))
+			replay_one(&replay, entry->role, i);
+		else if (i + 1 != n_settled)
+			continue;
+		if (i + 1 < n_settled || !fits(actors, &replay, claims, first))
+			continue;
+		n_matched = assign(actors, &replay, claims, first);
+		/* Whatever else happened there until then is behind us, too. */
+		for (j = 0; j <= i; j++) {
+			if (!actors->entries[j].settled && is_free_at(&actors->entries[j], path))
+				actors->entries[j].settled = scan;
+		}
+		return n_matched;
+	}
+	return 0;
+}
+
+/* What earlier scans found at a path comes first. */
+static bool has_earlier(const struct hc_claim *claims, const struct hc_claim *claim,
+			uint64_t now_ns)
+{
+	for (; claims != claim; claims = claims->next) {
+		if (claims->scan < claim->scan && claims->late_ns > now_ns &&
+		    is_at(claims, claim->path))
+			return true;
+	}
+	return false;
+}
+
+static bool match_late(struct hc_actors *actors, struct hc_claim *claim)
+{
+	size_t i;
+
+	for (i = 0; i < actors->n; i++) {
+		struct entry *entry = &actors->entries[i];
+
+		if (entry->role != role_for(claim) || !is_free_at(entry, claim->path))
 			continue;
 		take(entry, claim);
-		n_matched++;
+		return true;
 	}
-	return n_matched;
+	return false;
 }
 
 /* ---- moves, trees, copies, other spellings -------------------------------------------------- */
@@ -318,11 +363,6 @@ static const char *last_name(const char *path)
 static bool is_left(const struct entry *entry, enum role role)
 {
 	return !entry->used && entry->settled && entry->role == role;
-}
-
-static enum role role_for(const struct hc_claim *claim)
-{
-	return claim->kind == HC_CLAIM_ATTACH ? ROLE_ATTACH : ROLE_DETACH;
 }
 
 /*
@@ -382,11 +422,26 @@ static bool match_by(struct hc_actors *actors, struct hc_claim *claim, explains_
 	return false;
 }
 
+static bool has_record(const struct hc_actors *actors, const struct hc_claim *claim)
+{
+	size_t i;
+
+	for (i = 0; i < actors->n; i++) {
+		if (actors->entries[i].role == role_for(claim) &&
+		    is_free_at(&actors->entries[i], claim->path))
+			return true;
+	}
+	return false;
+}
+
 /* Propagation copies a mount to other places, and takes the copies away again, in the same call. */
-static bool match_copy(struct hc_claim *claims, struct hc_claim *claim)
+static bool match_copy(const struct hc_actors *actors, struct hc_claim *claims,
+		       struct hc_claim *claim)
 {
 	const struct hc_claim *other;
 
+	if (has_record(actors, claim))
+		return false;
 	for (other = claims; other; other = other->next) {
 		if (!other->matched || other->kind != claim->kind || other->scan != claim->scan ||
 		    other->device != claim->device)
@@ -398,7 +453,7 @@ static bool match_copy(struct hc_claim *claims, struct hc_claim *claim)
 	return false;
 }
 
-size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims)
+size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims, uint64_t now_ns)
 {
 	struct hc_claim *claim;
 	size_t n_matched = 0;
@@ -408,13 +463,14 @@ size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims)
 	for (claim = claims; claim; claim = claim->next) {
 		if (!claim->matched && claim->kind == HC_CLAIM_MOVE)
 			n_matched += match_by(actors, claim, explains_move);
-		else if (!claim->matched)
-			n_matched += match_path(actors, claims, claim->path);
+		else if (!claim->matched && !has_earlier(claims, claim, now_ns))
+			n_matched += match_path(actors, claims, claim);
 	}
 	for (claim = claims; claim; claim = claim->next) {
 		if (!claim->matched && claim->kind != HC_CLAIM_MOVE)
-			n_matched +=
-				match_by(actors, claim, explains_tree) || match_copy(claims, claim);
+			n_matched += match_by(actors, claim, explains_tree) ||
+				     match_copy(actors, claims, claim) ||
+				     (claim->late_ns <= now_ns && match_late(actors, claim));
 	}
 	for (claim = claims; claim; claim = claim->next) {
 		if (!claim->matched && claim->kind != HC_CLAIM_MOVE)
@@ -425,6 +481,15 @@ size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims)
 }
 
 /* ---- what no snapshot showed ---------------------------------------------------------------- */
+
+static bool is_awaited(const struct hc_claim *claims, const char *path, uint64_t now_ns)
+{
+	for (; claims; claims = claims->next) {
+		if (claims->late_ns > now_ns && is_at(claims, path))
+			return true;
+	}
+	return false;
+}
 
 static struct entry *find_umount(struct hc_actors *actors, size_t from, const struct entry *mounted)
 {
@@ -445,15 +510,34 @@ static struct entry *find_umount(struct hc_actors *actors, size_t from, const st
 	return NULL;
 }
 
-void hc_actors_brief(struct hc_actors *actors, uint64_t now_ns, hc_brief_fn fn, void *context)
+static void forget_old(struct hc_actors *actors, const struct hc_claim *claims, uint64_t now_ns)
 {
-	size_t i, n_kept = 0;
+	size_t n_kept = 0, i;
+
+	while (claims && claims->matched)
+		claims = claims->next;
+	for (i = 0; i < actors->n; i++) {
+		struct entry *entry = &actors->entries[i];
+		uint64_t keep_ns = entry->used		       ? USED_KEEP_NS
+				   : claims || !entry->settled ? HC_ACTOR_KEEP_NS
+							       : LEFT_KEEP_NS;
+
+		if (now_ns < entry->since_ns + keep_ns)
+			actors->entries[n_kept++] = *entry;
+	}
+	actors->n = n_kept;
+}
+
+void hc_actors_brief(struct hc_actors *actors, const struct hc_claim *claims, uint64_t now_ns,
+		     hc_brief_fn fn, void *context)
+{
+	size_t i;
 
 	for (i = 0; i < actors->n; i++) {
 		struct entry *entry = &actors->entries[i], *other;
 
-		if (entry->used || !entry->settled || entry->role != ROLE_ATTACH ||
-		    !is_absolute(&entry->record))
+		if (!is_left(entry, ROLE_ATTACH) || !is_absolute(&entry->record) ||
+		    is_awaited(claims, entry->record.target, now_ns))
 			continue;
 		other = find_umount(actors, i + 1, entry);
 		if (!other)
@@ -462,13 +546,40 @@ void hc_actors_brief(struct hc_actors *actors, uint64_t now_ns, hc_brief_fn fn, 
 		other->used = true;
 		fn(context, &entry->record, &other->record);
 	}
-	for (i = 0; i < actors->n; i++) {
+	forget_old(actors, claims, now_ns);
+}
+
+static struct entry *find_mount(struct hc_actors *actors, size_t from,
+				const struct entry *unmounted)
+{
+	size_t i;
+
+	for (i = from; i < actors->n; i++) {
 		struct entry *entry = &actors->entries[i];
 
-		/* A used one may still explain the rest of a tree that the next snapshot shows. */
-		if (entry->expires_ns > now_ns &&
-		    !(entry->used && entry->expires_ns - HC_ACTOR_KEEP_NS * 9 / 10 <= now_ns))
-			actors->entries[n_kept++] = *entry;
+		if (is_left(entry, ROLE_ATTACH) &&
+		    !strcmp(entry->record.target, unmounted->record.target))
+			return entry;
 	}
-	actors->n = n_kept;
+	return NULL;
+}
+
+void hc_actors_replaced(struct hc_actors *actors, const struct hc_claim *claims, uint64_t now_ns,
+			hc_brief_fn fn, void *context)
+{
+	size_t i;
+
+	for (i = 0; i < actors->n; i++) {
+		struct entry *entry = &actors->entries[i], *other;
+
+		if (!is_left(entry, ROLE_DETACH) || !is_absolute(&entry->record) ||
+		    is_awaited(claims, entry->record.target, now_ns))
+			continue;
+		other = find_mount(actors, i + 1, entry);
+		if (!other)
+			continue;
+		entry->used = true;
+		other->used = true;
+		fn(context, &other->record, &entry->record);
+	}
 }

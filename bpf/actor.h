@@ -14,7 +14,7 @@
 #include "proto/base.h"
 
 #define HC_ACTOR_RECORDS_MAX 4096	   /* waiting; the oldest give way. A scan empties them. */
-#define HC_ACTOR_KEEP_NS     1000000000ull /* how long a record waits for what it belongs to */
+#define HC_ACTOR_KEEP_NS     3000000000ull /* how long a record waits for what it belongs to */
 #define HC_ACTOR_WAIT_NS     20000000ull   /* how long a change waits for its record; DESIGN.md */
 
 /** struct hc_actor - who made a call */
@@ -38,7 +38,8 @@ struct hc_claim {
 	const char *path;   /* borrowed, as long as the claim is linked */
 	const char *source; /* of the mount; borrowed likewise */
 	uint64_t device;    /* major and minor: the same file system, the same caller */
-	uint64_t scan;	    /* which scan found it */
+	uint64_t scan;	    /* which scan found it; they are numbered from 1 */
+	uint64_t late_ns;   /* monotonic: from then on any record that might fit will do */
 	bool matched;
 	struct hc_actor actor; /* once matched */
 	struct hc_claim *next; /* in the order of changes */
@@ -61,7 +62,7 @@ HC_DEFINE_CLEANUP(struct hc_actors *, hc_actors_free);
 bool hc_actors_add(struct hc_actors *actors, const struct hc_record *record, uint64_t now_ns);
 
 /** hc_actors_settle() - a scan begins: what all records so far have done will be in its snapshot */
-void hc_actors_settle(struct hc_actors *actors);
+void hc_actors_settle(struct hc_actors *actors, uint64_t scan);
 
 /**
  * hc_actors_match() - give claims their records
@@ -71,7 +72,7 @@ void hc_actors_settle(struct hc_actors *actors);
  * bind) and copies by propagation; then paths that the caller wrote in another way (relative,
  * symbolic link). Return: how many were matched now.
  */
-size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims);
+size_t hc_actors_match(struct hc_actors *actors, struct hc_claim *claims, uint64_t now_ns);
 
 /** hc_actors_waiting() - records that belong to nothing yet and that no scan has followed */
 size_t hc_actors_waiting(const struct hc_actors *actors);
@@ -82,10 +83,21 @@ typedef void (*hc_brief_fn)(void *context, const struct hc_record *mounted,
 
 /**
  * hc_actors_brief() - hand out the pairs that no claim took, and forget what is too old
+ * @claims: a path with one that is still waiting is left for later
  *
  * Only of settled records with the same absolute path, oldest first.
  */
-void hc_actors_brief(struct hc_actors *actors, uint64_t now_ns, hc_brief_fn fn, void *context);
+void hc_actors_brief(struct hc_actors *actors, const struct hc_claim *claims, uint64_t now_ns,
+		     hc_brief_fn fn, void *context);
+
+/**
+ * hc_actors_replaced() - hand out umounts followed by a mount at the same path that no claim took
+ *
+ * To be called after hc_actors_brief(), for tables without unique ids, where such a replacement can
+ * leave no trace: @mounted and @unmounted are those of the function, the umount having come first.
+ */
+void hc_actors_replaced(struct hc_actors *actors, const struct hc_claim *claims, uint64_t now_ns,
+			hc_brief_fn fn, void *context);
 
 /** hc_actor_of() - the actor of a record */
 struct hc_actor hc_actor_of(const struct hc_record *record);

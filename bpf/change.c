@@ -82,7 +82,7 @@ static enum hc_claim_kind claim_kind(const struct hc_difference *difference)
 }
 
 static void init_claim(struct hc_change *change, const struct hc_difference *difference,
-		       uint64_t scan)
+		       const struct hc_change_options *options)
 {
 	const struct hc_mount_row *row = &difference->mount->row;
 	bool is_gone = difference->kind == HC_DIFFERENCE_GONE;
@@ -92,7 +92,8 @@ static void init_claim(struct hc_change *change, const struct hc_difference *dif
 		.path = difference->moved && is_gone ? difference->moved->row.path : row->path,
 		.source = row->source,
 		.device = (uint64_t)row->major << 32 | row->minor,
-		.scan = scan,
+		.scan = options->scan,
+		.late_ns = options->now_ns + HC_ACTOR_WAIT_NS,
 		.matched = difference->kind == HC_DIFFERENCE_REVEALED, /* nobody did that */
 	};
 }
@@ -114,7 +115,7 @@ int hc_changes_add(struct hc_changes *changes, const struct hc_difference *diffe
 	change->done = !change->told;
 	change->since_ns = options->now_ns;
 	change->since_unix_ms = hc_now_unix_ms();
-	init_claim(change, difference, options->scan);
+	init_claim(change, difference, options);
 	if (change->is_mounted && change->told &&
 	    hc_table_bind_of(&change->bind_of, table, change->mount) < 0)
 		return -ENOMEM;
@@ -152,11 +153,20 @@ int hc_changes_add_brief(struct hc_changes *changes, const struct hc_record *mou
 		.path = change->mount->row.path,
 		.source = change->mount->row.source,
 		.scan = options->scan,
+		.late_ns = options->now_ns,
 		.matched = true,
 		.actor = hc_actor_of(record),
 	};
 	insert_by_time(changes, hc_take(change));
 	return 0;
+}
+
+void hc_changes_claim_last(struct hc_changes *changes, const struct hc_record *record)
+{
+	struct hc_claim *claim = hc_container_of(changes->last, struct hc_claim, next);
+
+	claim->matched = true;
+	claim->actor = hc_actor_of(record);
 }
 
 static bool is_last_word(const struct hc_change *change)
@@ -200,8 +210,7 @@ static bool is_ready(const struct hc_change *change, uint64_t now_ns)
 {
 	if (change->mount->device && change->mount->device->pending)
 		return false;
-	return !change->waits || change->claim.matched ||
-	       now_ns >= change->since_ns + HC_ACTOR_WAIT_NS;
+	return !change->waits || change->claim.matched || now_ns >= change->claim.late_ns;
 }
 
 /* A change that was told without its actor stays for a while, so that a late record finds it. */
@@ -235,7 +244,7 @@ uint64_t hc_changes_tell(struct hc_changes *changes, uint64_t now_ns, hc_change_
 		if (change->done)
 			continue;
 		if (!is_ready(change, now_ns)) {
-			due_ns = change->since_ns + HC_ACTOR_WAIT_NS;
+			due_ns = change->claim.late_ns;
 			break;
 		}
 		fn(context, change);

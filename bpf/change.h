@@ -62,6 +62,9 @@ int hc_changes_add(struct hc_changes *changes, const struct hc_difference *diffe
 int hc_changes_add_brief(struct hc_changes *changes, const struct hc_record *mounted,
 			 const struct hc_record *record, const struct hc_change_options *options);
 
+/** hc_changes_claim_last() - say who made the change that was queued last */
+void hc_changes_claim_last(struct hc_changes *changes, const struct hc_record *record);
+
 /**
  * hc_changes_reveal() - after brief mounts, say again what is still mounted at their paths
  * @table, @told, @context: what is to be seen at a path, see hc_table_top()

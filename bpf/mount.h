@@ -46,6 +46,7 @@ struct hc_mount {
 	unsigned int depth;	  /* mounts above it, up to the root; set by its table */
 	bool is_hidden;		  /* another mount lies over it or over its way; likewise */
 	struct hc_mount_row row;  /* texts never NULL, owned */
+	uint64_t seen_boot_ns;	  /* CLOCK_BOOTTIME of the scan that found it; 0: the first one */
 	struct hc_device *device; /* NULL: nobody has asked yet */
 };
 

@@ -325,6 +325,7 @@ static void collect(struct hc_differences *to, const struct hc_table *old,
 		if (was && is && is_same(old, new, &was->row, &is->row)) {
 			if (!is->device && was->device)
 				hc_mount_set_device(is, was->device);
+			is->seen_boot_ns = was->seen_boot_ns;
 			if (strcmp(was->row.path, is->row.path)) {
 				append(to, HC_DIFFERENCE_GONE, was, is);
 				append(to, HC_DIFFERENCE_NEW, is, was);
@@ -349,33 +350,115 @@ static int compare_by_path(const void *a, const void *b)
 	return r ? r : compare_numbers((uintptr_t)*first, (uintptr_t)*second);
 }
 
-/* For each path that was spoken of: is the last word about it the mount that is now seen there? */
-static int reveal(struct hc_differences *to, const struct hc_table *new, hc_told_fn told,
-		  const void *context)
-{
-	size_t n_told = 0, n = to->n, i;
-	struct hc_difference **order = calloc(n ? n : 1, sizeof(struct hc_difference *));
+struct reveal {
+	struct hc_differences *to;
+	const struct hc_table *old, *new;
+	hc_told_fn told;
+	const void *context;
+	struct hc_difference **spoken; /* told differences by path, then in their order */
+	size_t n_spoken;
+};
 
-	if (!order)
+/* Says what is now to be seen at @path, unless that is what whoever listens believes already. */
+static void reveal_path(struct reveal *reveal, const char *path, const struct hc_mount *believed)
+{
+	struct hc_mount *top = hc_table_top(reveal->new, path, reveal->told, reveal->context);
+
+	if (!top || (believed && believed->row.id == top->row.id))
+		return;
+	append(reveal->to, HC_DIFFERENCE_REVEALED, top, NULL);
+	reveal->to->items[reveal->to->n - 1].told = true;
+}
+
+/* Where something was told, the last word counts. */
+static void reveal_spoken(struct reveal *reveal)
+{
+	size_t i;
+
+	for (i = 0; i < reveal->n_spoken; i++) {
+		const struct hc_difference *last = reveal->spoken[i];
+		const char *path = last->mount->row.path;
+
+		if (i + 1 < reveal->n_spoken &&
+		    !strcmp(path, reveal->spoken[i + 1]->mount->row.path))
+			continue;
+		reveal_path(reveal, path, last->kind == HC_DIFFERENCE_NEW ? last->mount : NULL);
+	}
+}
+
+static bool is_spoken(const struct reveal *reveal, struct hc_mount *mount)
+{
+	size_t low = 0, high = reveal->n_spoken;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(reveal->spoken[middle]->mount->row.path, mount->row.path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < reveal->n_spoken &&
+	       !strcmp(reveal->spoken[low]->mount->row.path, mount->row.path);
+}
+
+/* The index behind the group of mounts with the path of the one at @i. */
+static size_t group_end(const struct hc_table *table, size_t i)
+{
+	const char *path = table->by_path[i]->row.path;
+
+	while (i < table->n && !strcmp(table->by_path[i]->row.path, path))
+		i++;
+	return i;
+}
+
+/*
+ * Where nothing was told, another mount may be the one to be seen all the same: what lay over the
+ * way to it has gone. A snapshot is not atomic either: it can show a mount without what it lies on.
+ */
+static void reveal_silent(struct reveal *reveal)
+{
+	const struct hc_table *old = reveal->old, *new = reveal->new;
+	size_t i = 0, j = 0;
+
+	while (i < old->n && j < new->n) {
+		int r = strcmp(old->by_path[i]->row.path, new->by_path[j]->row.path);
+		struct hc_mount *was, *is;
+
+		if (r) {
+			if (r < 0)
+				i = group_end(old, i);
+			else
+				j = group_end(new, j);
+			continue;
+		}
+		i = group_end(old, i);
+		j = group_end(new, j);
+		was = old->by_path[i - 1];
+		is = new->by_path[j - 1];
+		if (was->row.id != is->row.id && !is_spoken(reveal, is))
+			reveal_path(reveal, is->row.path,
+				    hc_table_top(old, is->row.path, reveal->told, reveal->context));
+	}
+}
+
+static int reveal_all(struct hc_differences *to, const struct hc_table *old,
+		      const struct hc_table *new, hc_told_fn told, const void *context)
+{
+	struct reveal reveal = { to, old, new, told, context, NULL, 0 };
+	size_t n = to->n, i;
+
+	reveal.spoken = calloc(n ? n : 1, sizeof(struct hc_difference *));
+	if (!reveal.spoken)
 		return -ENOMEM;
 	for (i = 0; i < n; i++) {
 		if (to->items[i].told)
-			order[n_told++] = &to->items[i];
+			reveal.spoken[reveal.n_spoken++] = &to->items[i];
 	}
-	qsort(order, n_told, sizeof(struct hc_difference *), compare_by_path);
-	for (i = 0; i < n_told; i++) {
-		const char *path = order[i]->mount->row.path;
-		struct hc_mount *top;
-
-		if (i + 1 < n_told && !strcmp(path, order[i + 1]->mount->row.path))
-			continue;
-		top = hc_table_top(new, path, told, context);
-		if (!top || (order[i]->kind == HC_DIFFERENCE_NEW && order[i]->mount == top))
-			continue;
-		append(to, HC_DIFFERENCE_REVEALED, top, NULL);
-		to->items[to->n - 1].told = true;
-	}
-	free(order);
+	qsort(reveal.spoken, reveal.n_spoken, sizeof(struct hc_difference *), compare_by_path);
+	reveal_spoken(&reveal);
+	reveal_silent(&reveal);
+	free(reveal.spoken);
 	return 0;
 }
 
@@ -391,5 +474,5 @@ int hc_table_diff(struct hc_differences *ret, const struct hc_table *old,
 	qsort(ret->items, ret->n, sizeof(*ret->items), compare_differences);
 	for (i = 0; i < ret->n; i++)
 		ret->items[i].told = !told || told(&ret->items[i].mount->row, context);
-	return reveal(ret, new, told, context);
+	return reveal_all(ret, old, new, told, context);
 }

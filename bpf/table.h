@@ -78,8 +78,8 @@ void hc_differences_deinit(struct hc_differences *differences);
  * @told:    for whom differences are marked and mounts are revealed
  *
  * First all that has gone, children first; then all that is new, parents first; then, for every
- * path where the last word would otherwise be wrong, the mount that is now the uppermost there. A
- * move is one gone and one new.
+ * path where the last word would otherwise be wrong, the mount that is now to be seen there. A move
+ * is one gone and one new.
  *
  * Two rows are the same mount if their unique ids are equal. Without unique ids, if id, device,
  * root, source and type are equal: an id is reused at once, so that unmounting a stick and mounting

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "bpf/change.h"
 #include "bpf/filter.h"
@@ -299,6 +300,14 @@ static struct hc_change_options change_options(const struct hc_watch *watch, boo
 					   .now_ns = hc_monotonic_ns() };
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists since Linux 2.6.39 */
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static int add_differences(struct hc_watch *watch, const struct hc_table *old, bool reconciled)
 {
 	HC_CLEANUP(hc_differences_deinit) struct hc_differences differences = { 0 };
@@ -310,6 +319,8 @@ static int add_differences(struct hc_watch *watch, const struct hc_table *old, b
 	for (i = 0; !r && i < differences.n; i++) {
 		const struct hc_difference *difference = &differences.items[i];
 
+		if (difference->kind == HC_DIFFERENCE_NEW && !difference->moved)
+			difference->mount->seen_boot_ns = boot_ns();
 		if (difference->told && !difference->mount->device &&
 		    difference->kind != HC_DIFFERENCE_GONE)
 			r = hc_lookup_mount(watch->lookup, watch->table, difference->mount);
@@ -340,20 +351,64 @@ static void add_brief(void *context, const struct hc_record *mounted,
 		hc_err("no memory to tell of a brief mount");
 }
 
+static int add_one(struct hc_watch *watch, enum hc_difference_kind kind, struct hc_mount *mount,
+		   const struct hc_record *record)
+{
+	const struct hc_change_options options = change_options(watch, false);
+	const struct hc_difference difference = { .kind = kind, .mount = mount, .told = true };
+	int r = hc_changes_add(watch->changes, &difference, watch->table, &options);
+
+	if (!r)
+		hc_changes_claim_last(watch->changes, record);
+	return r;
+}
+
+/*
+ * Unmounted, and something that looks the same mounted in its place: one stick pulled, another put
+ * in. The table without unique ids shows no difference, but the device is another one.
+ */
+static void add_replaced(void *context, const struct hc_record *mounted,
+			 const struct hc_record *unmounted)
+{
+	struct hc_watch *watch = context;
+	struct hc_mount *mount =
+		hc_table_top(watch->table, mounted->target, hc_filter_tells, watch->conf);
+	HC_CLEANUP(hc_mount_unrefp) struct hc_mount *before = NULL;
+	int r = -ENOMEM;
+
+	if (!mount || !watch->ns.inode || watch->silent ||
+	    mount->seen_boot_ns >= unmounted->boot_ns)
+		return;
+	before = hc_mount_new(&mount->row);
+	if (before) {
+		hc_mount_set_device(before, mount->device);
+		r = add_one(watch, HC_DIFFERENCE_GONE, before, unmounted);
+	}
+	if (!r) {
+		hc_mount_set_device(mount, NULL);
+		r = hc_lookup_mount(watch->lookup, watch->table, mount);
+	}
+	if (!r)
+		r = add_one(watch, HC_DIFFERENCE_NEW, mount, mounted);
+	if (r)
+		hc_err("no memory to tell of a replaced mount");
+}
+
 static void find_brief(struct hc_watch *watch, uint64_t now_ns)
 {
 	const struct hc_change_options options = change_options(watch, false);
 
-	hc_actors_brief(watch->actors, now_ns, add_brief, watch);
+	hc_actors_brief(watch->actors, hc_changes_claims(watch->changes), now_ns, add_brief, watch);
 	if (hc_changes_reveal(watch->changes, watch->table, hc_filter_tells, watch->conf, &options))
 		hc_err("no memory to tell what a brief mount had covered");
+	if (!watch->uses_statmount)
+		hc_actors_replaced(watch->actors, hc_changes_claims(watch->changes), now_ns,
+				   add_replaced, watch);
 }
 
-static void actor_timer_fired(uv_timer_t *timer)
-{
-	tell_ready(hc_container_of(timer, struct hc_watch, actor_timer));
-}
+static void actor_timer_fired(uv_timer_t *timer);
 
+/* Hands out what is ready, and comes back when the next one has waited long enough. */
 static void tell_ready(struct hc_watch *watch)
 {
 	uint64_t now = hc_monotonic_ns(), due;
@@ -364,6 +419,23 @@ static void tell_ready(struct hc_watch *watch)
 				     (due - now) / 1000000 + 1, 0); /* fails only when closing */
 	hc_link_kick(watch->link);
 	save_soon(watch);
+}
+
+/* Joins changes and records, as far as they have come, and tells what that makes ready. */
+static void conclude(struct hc_watch *watch)
+{
+	uint64_t now = hc_monotonic_ns();
+
+	if (watch->source) {
+		(void)hc_actors_match(watch->actors, hc_changes_claims(watch->changes), now);
+		find_brief(watch, now);
+	}
+	tell_ready(watch);
+}
+
+static void actor_timer_fired(uv_timer_t *timer)
+{
+	conclude(hc_container_of(timer, struct hc_watch, actor_timer));
 }
 
 static void scan_timer_fired(uv_timer_t *timer)
@@ -386,16 +458,21 @@ static void want_scan(struct hc_watch *watch)
 				     (due - now) / 1000000 + 1, 0);
 }
 
-static void match_records(struct hc_watch *watch)
-{
-	if (watch->source)
-		(void)hc_actors_match(watch->actors, hc_changes_claims(watch->changes));
-}
-
 static void replace_table(struct hc_watch *watch, struct hc_table *new)
 {
 	hc_table_unref(watch->table);
 	watch->table = new;
+}
+
+/* What could not be told now is found by the comparison with the hub. */
+static void scan_failed(struct hc_watch *watch, int r)
+{
+	if (hc_log_limited(&watch->scan_limit))
+		hc_err("the mount table cannot be read (%s), trying again in %d ms", strerror(-r),
+		       TICK_MS);
+	watch->resync_wanted = true;
+	if (!watch->stopped)
+		(void)uv_timer_start(&watch->scan_timer, scan_timer_fired, TICK_MS, 0);
 }
 
 static void scan(struct hc_watch *watch, bool reconciled)
@@ -410,22 +487,19 @@ static void scan(struct hc_watch *watch, bool reconciled)
 	watch->scan_turn = watch->turn;
 	if (watch->source)
 		hc_source_drain(watch->source);
-	hc_actors_settle(watch->actors);
+	hc_actors_settle(watch->actors, watch->n_scans);
 	r = read_table(watch, &new);
 	if (!r) {
 		replace_table(watch, new);
 		r = add_differences(watch, old, reconciled);
 	}
-	if (r && hc_log_limited(&watch->scan_limit))
-		hc_err("the mount table cannot be read (%s), trying again in %d ms", strerror(-r),
-		       TICK_MS);
+	if (r)
+		scan_failed(watch, r);
 	if (watch->source)
 		hc_source_drain(watch->source);
-	match_records(watch);
-	find_brief(watch, start);
+	conclude(watch);
 	watch->scan_done_ns = hc_monotonic_ns();
 	watch->scan_cost_ns = watch->scan_done_ns - start;
-	tell_ready(watch);
 	if (hc_actors_waiting(watch->actors))
 		want_scan(watch);
 }
@@ -447,8 +521,7 @@ static void drain_records(struct hc_watch *watch)
 	hc_source_drain(watch->source);
 	if (watch->counters.records == n_before)
 		return;
-	match_records(watch);
-	tell_ready(watch);
+	conclude(watch);
 	if (hc_actors_waiting(watch->actors))
 		want_scan(watch);
 }
@@ -531,7 +604,7 @@ static void tick_timer_fired(uv_timer_t *timer)
 		drain_records(watch);
 		check_drops(watch);
 	}
-	tell_ready(watch);
+	conclude(watch);
 	try_resync(watch);
 }
 
