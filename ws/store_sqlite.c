@@ -294,6 +294,8 @@ static int sqlite_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, voi
 	struct sqlite_store *store = of(base);
 	int r;
 
+	if (after > INT64_MAX)
+		return 0; /* no sequence is beyond it; to SQLite it would be negative */
 	pthread_mutex_lock(&store->reader_lock);
 	sqlite3_bind_int64(store->read_stmt, 1, (sqlite3_int64)after);
 	r = read_rows(store->read_stmt, fn, context);
