@@ -60,7 +60,14 @@ $B/hostcast:      $(call objs,proto/cli)
 # tests/unit/wire.c stands in for libwebsockets.
 $B/check:         $(call objs,tests/unit) $(filter-out %/main.o %/ws/wire.o,$(foreach d,bpf ws fcgi proto/cli,$(call objs,$d)))
 
-$(PROGRAMS:%=$B/%) $B/check: $B/shared.a
+# The load generator of the fan-out benchmark, and the least server to compare with.
+bench_objs        := $(call objs,tests/bench/fanout)
+bench_programs    := $B/bench-load $B/bench-sendloop
+$B/bench-load:     $(filter-out %/sendloop.o,$(bench_objs))
+$B/bench-sendloop: $(filter %/sendloop.o,$(bench_objs))
+$(bench_programs): LIBS = $(call pkg,libssl libcrypto) $(SHARED_LIBS)
+
+$(PROGRAMS:%=$B/%) $B/check $(bench_programs): $B/shared.a
 	$(call say,LINK) $(CC) $(c_flags) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
 $B/shared.a: $(call objs,proto) $(call objs,conf)
@@ -155,12 +162,12 @@ browser: all ## run the tests in a real browser
 check: $B/check
 
 .PHONY: bench
-bench: all ## run the benchmarks
+bench: all $(bench_programs) ## run the benchmarks
 	@if [ -x tests/bench/run ]; then B='$B' exec tests/bench/run; fi; \
 	echo "tests/bench has no benchmark" >&2; exit 1
 
 # ---- checks ------------------------------------------------------------------
-c_files  := $(wildcard proto/*.[ch] proto/cli/*.[ch] bpf/*.[ch] ws/*.[ch] fcgi/*.[ch] conf/*.[ch] tests/*/*.[ch])
+c_files  := $(wildcard proto/*.[ch] proto/cli/*.[ch] bpf/*.[ch] ws/*.[ch] fcgi/*.[ch] conf/*.[ch] tests/*/*.[ch] tests/bench/*/*.[ch])
 headers  := $(filter-out bpf/vmlinux.h,$(filter %.h,$(c_files)))
 scripts  := conf/run .ci/run
 
