@@ -6,7 +6,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -22,6 +22,7 @@ const UP_MS = 60_000; // a certificate is made, four programs start
 const STOP_MS = 10_000;
 
 export const BUILD = resolve(ROOT, process.env.B ?? '.build');
+const MESSAGES = `${BUILD}/test/browser.messages`; // what the programs say; kept, to look into
 
 async function freePort() {
 	const server = createServer().listen(0, '127.0.0.1');
@@ -48,12 +49,13 @@ export class Stack {
 				WS_PORT: ws, MOUNT_NAMESPACE: 'self',
 			},
 		});
-		stack.process.stderr.pipe(createWriteStream(`${stack.run}/messages`));
+		await mkdir(`${BUILD}/test`, { recursive: true });
+		stack.process.stderr.pipe(createWriteStream(MESSAGES));
 		try {
 			await stack.up();
 		} catch (error) {
-			const messages = await readFile(`${stack.run}/messages`, 'utf8');
 			await stack.stop();
+			const messages = await readFile(MESSAGES, 'utf8');
 			throw new Error(`${error.message}\n${messages}`);
 		}
 		return stack;
@@ -112,10 +114,5 @@ export class Stack {
 			await ended;
 		}
 		await rm(this.run, { recursive: true, force: true });
-	}
-
-	/** What sanitized builds had to say; the suite's runner reads the same files. */
-	async reports() {
-		return (await readdir(this.run)).filter((name) => name.includes('.report.'));
 	}
 }
