@@ -181,11 +181,11 @@ lint: ## check headers, layering, formatting, scripts; cppcheck
 	@if grep -lE '#include <(fcgiapp|fcgi_stdio).h>' $(c_files) | grep -vxE '$(SEES_FCGI)'; then echo "only $(SEES_FCGI) include fcgiapp.h" >&2; exit 1; fi
 	clang-format --dry-run --Werror $(filter-out bpf/vmlinux.h,$(c_files))
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. -I$B \
-		--suppress=missingInclude --suppress=memleak $(filter-out %.bpf.c tests/%,$(filter %.c,$(c_files)))
+		--suppress=missingInclude --suppress=memleak --suppress=resourceLeak $(filter-out %.bpf.c tests/%,$(filter %.c,$(c_files)))
 	shellcheck $(scripts)
 	systemd-analyze security --offline=true --no-pager --threshold=12 conf/systemd/hostcast-ws.service >/dev/null
 	systemd-analyze security --offline=true --no-pager --threshold=26 conf/systemd/hostcast-bpf.service >/dev/null
-SEES_LWS  := ws/(wire|main)\.c
+SEES_LWS  := ws/(wire|protocol|main)\.c
 SEES_FCGI := fcgi/(request|main)\.c
 
 format: ## let clang-format rewrite the C files
