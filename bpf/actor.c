@@ -345,7 +345,8 @@ static bool explains_move(const struct entry *entry, const struct hc_claim *clai
 /* One call made or unmade a whole tree. A record may explain any number of such claims. */
 static bool explains_tree(const struct entry *entry, const struct hc_claim *claim)
 {
-	if (!is_absolute(&entry->record) || !hc_path_covers(entry->record.target, claim->path))
+	if (!is_absolute(&entry->record) || target_is(&entry->record, claim->path) ||
+	    !hc_path_covers(entry->record.target, claim->path))
 		return false;
 	if (claim->kind == HC_CLAIM_DETACH)
 		return entry->role == ROLE_DETACH;
@@ -373,7 +374,7 @@ static bool explains_loosely(const struct entry *entry, const struct hc_claim *c
 {
 	const struct hc_record *record = &entry->record;
 
-	if (!is_left(entry, role_for(claim)))
+	if (!is_left(entry, role_for(claim)) || target_is(record, claim->path))
 		return false;
 	if (record->target_len > 0 && !strcmp(last_name(record->target), last_name(claim->path)))
 		return true;
@@ -398,7 +399,7 @@ static bool match_last(struct hc_actors *actors, struct hc_claim *claims, struct
 	for (i = 0; i < actors->n; i++) {
 		if (!is_left(&actors->entries[i], role_for(claim)))
 			continue;
-		if (left)
+		if (left || target_is(&actors->entries[i].record, claim->path))
 			return false;
 		left = &actors->entries[i];
 	}
