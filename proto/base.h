@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HC_VERSION "0.1.0"    /* of all programs */
-#define HC_PROTOCOL_VERSION 1 /* what "hello" carries as "version" */
+#define HC_VERSION	    "0.1.0" /* of all programs */
+#define HC_PROTOCOL_VERSION 1	    /* what "hello" carries as "version" */
 
 #define HC_CLEANUP(fn)		      __attribute__((cleanup(fn)))
 #define HC_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
