@@ -11,7 +11,7 @@
 
 enum hc_frame_opcode {
 	HC_FRAME_TEXT = 0x1,
-	HC_FRAME_PING = 0x9,
+	HC_FRAME_CLOSE = 0x8,
 };
 
 /**
@@ -24,3 +24,9 @@ size_t hc_frame_head(unsigned char ret[static HC_FRAME_HEAD_MAX], enum hc_frame_
 
 /** hc_frame_append() - append a whole text frame to @buffer */
 void hc_frame_append(struct hc_buffer *buffer, struct hc_str text);
+
+/**
+ * hc_frame_append_close() - append a close frame
+ * @reason: UTF-8; cut at 123 bytes, because a control frame has 125 at most (RFC 6455 section 5.5)
+ */
+void hc_frame_append_close(struct hc_buffer *buffer, uint16_t code, struct hc_str reason);

@@ -89,10 +89,10 @@ struct hc_listener *hc_listener_free(struct hc_listener *listener)
 		return NULL;
 	if (listener->path)
 		(void)unlink(listener->path); /* the next start would replace it anyway */
-	hc_closep(&listener->fd);
-	hc_closep(&listener->lock_fd);
 	uv_close((uv_handle_t *)&listener->rest, on_closed);
 	uv_close((uv_handle_t *)&listener->poll, on_closed);
+	hc_closep(&listener->fd); /* behind uv_close(), which takes it out of epoll */
+	hc_closep(&listener->lock_fd);
 	return NULL;
 }
 

@@ -251,34 +251,23 @@ static int answer_plain_http(struct lws *wire)
 
 /* ---- messages ----------------------------------------------------------------------------- */
 
-static int close_with(struct hc_session *session)
-{
-	lws_close_reason(session->wire, session->close_code,
-			 (unsigned char *)(uintptr_t)session->close_reason,
-			 strlen(session->close_reason));
-	return -1;
-}
-
-static int end_now(struct hc_session *session, uint16_t code, const char *reason)
-{
-	session->close_code = code;
-	session->close_reason = reason;
-	return close_with(session);
-}
-
-static int receive(struct hc_session *session, const void *data, size_t len)
+static void receive(struct hc_session *session, const void *data, size_t len)
 {
 	struct hc_buffer *incoming = &session->incoming;
 
 	if (session->close_code)
-		return 0;
-	if (incoming->len + len > session->hub->conf->clients.message_max_bytes)
-		return end_now(session, HC_CLOSE_TOO_BIG, "message too big");
+		return;
+	if (incoming->len + len > session->hub->conf->clients.message_max_bytes) {
+		hc_session_end(session, HC_CLOSE_TOO_BIG, "message too big");
+		return;
+	}
 	hc_buffer_append(incoming, data, len);
-	if (incoming->failed)
-		return end_now(session, HC_CLOSE_INTERNAL, "out of memory");
+	if (incoming->failed) {
+		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+		return;
+	}
 	if (lws_remaining_packet_payload(session->wire) || !lws_is_final_fragment(session->wire))
-		return 0;
+		return;
 	if (lws_frame_is_binary(session->wire))
 		hc_session_tell_fault(session,
 				      &(struct hc_fault){ .code = HC_FAULT_MALFORMED,
@@ -286,6 +275,16 @@ static int receive(struct hc_session *session, const void *data, size_t len)
 	else
 		hc_message_handle(session, (struct hc_str){ incoming->data, incoming->len });
 	hc_buffer_deinit(incoming);
+}
+
+/* The peer's close: the answer to ours, after which the connection ends, or one the library
+ * answers. */
+static int answer_close(struct hc_session *session)
+{
+	if (session->close_sent)
+		return -1;
+	session->close_sent = true;
+	session->close_code = HC_CLOSE_NORMAL;
 	return 0;
 }
 
@@ -302,13 +301,13 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_ESTABLISHED:
 		return establish(wire, session);
 	case LWS_CALLBACK_RECEIVE:
-		return receive(session, in, len);
-	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return hc_session_on_writable(session) ? 0 : close_with(session);
-	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-		session->close_code = 1000; /* the library answers it: nothing more is to be sent */
-		session->close_reason = "";
+		receive(session, in, len);
 		return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		hc_session_on_writable(session);
+		return 0;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		return answer_close(session);
 	case LWS_CALLBACK_CLOSED:
 		hc_session_close(session);
 		return 0;

@@ -393,22 +393,37 @@ static void flush_waiting(struct hc_session *session)
 		hc_wire_want_write(session->wire);
 }
 
-bool hc_session_on_writable(struct hc_session *session)
+/*
+ * The close frame is ours: libwebsockets on libuv drops a connection without one when a WRITEABLE
+ * callback asks for the close.
+ */
+static void send_close(struct hc_session *session)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer frame = HC_BUFFER_NULL;
+
+	hc_frame_append_close(&frame, session->close_code, hc_str(session->close_reason));
+	session->close_sent = true;
+	if (frame.failed)
+		hc_wire_kill(session->wire);
+	else if (write_now(session, (struct hc_str){ frame.data, frame.len }))
+		hc_wire_await_close(session->wire);
+}
+
+void hc_session_on_writable(struct hc_session *session)
 {
 	session->progress_ms = now_ms(session);
-	if (hc_wire_is_blocked(session->wire)) {
+	if (session->close_sent)
+		return;
+	if (hc_wire_is_blocked(session->wire))
 		hc_wire_want_write(session->wire);
-		return true;
-	}
-	if (session->waiting.len)
+	else if (session->waiting.len)
 		flush_waiting(session);
 	else if (session->close_code)
-		return false;
+		send_close(session);
 	else if (session->in_log)
 		continue_in_log(session);
 	else if (session->behind)
 		continue_in_ring(session);
-	return true;
 }
 
 void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,

@@ -14,6 +14,7 @@
 
 struct hc_subscription;
 
+#define HC_CLOSE_NORMAL	    1000
 #define HC_CLOSE_GOING_AWAY 1001
 #define HC_CLOSE_TOO_BIG    1009
 #define HC_CLOSE_INTERNAL   1011
@@ -39,6 +40,7 @@ struct hc_session {
 	int unsent;		  /* bytes, at the last look */
 	uint16_t close_code;	  /* not 0: it is to be closed */
 	const char *close_reason; /* static text */
+	bool close_sent;	  /* nothing more is to be sent */
 	bool behind;
 	bool in_log; /* behind, and the ring does not reach back that far */
 	bool paused; /* its messages are not taken for now */
@@ -70,8 +72,8 @@ bool hc_session_open(struct hc_session *session, const struct hc_position *since
 /** hc_session_close() - the connection is gone: leave everything */
 void hc_session_close(struct hc_session *session);
 
-/** hc_session_on_writable() - the socket takes more; false: close the connection with close_code */
-bool hc_session_on_writable(struct hc_session *session);
+/** hc_session_on_writable() - the socket takes more */
+void hc_session_on_writable(struct hc_session *session);
 
 /** hc_session_deliver() - what is new, for a member of an audience; see audience.h */
 void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,

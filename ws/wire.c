@@ -5,6 +5,8 @@
 
 #include "ws/wire.h"
 
+#define CLOSE_ANSWER_S 5
+
 /*
  * LWS_WRITE_HTTP on a WebSocket connection sends the bytes as they are: true in 4.1.6, 4.3.5
  * and 4.4.5. The library does not write to the buffer in this mode, so a track may be given to it.
@@ -34,6 +36,11 @@ int hc_wire_unsent(struct lws *wire)
 void hc_wire_pause_reading(struct lws *wire, bool pause)
 {
 	(void)lws_rx_flow_control(wire, !pause);
+}
+
+void hc_wire_await_close(struct lws *wire)
+{
+	lws_set_timeout(wire, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_ANSWER_S);
 }
 
 void hc_wire_kill(struct lws *wire)

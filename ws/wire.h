@@ -31,5 +31,9 @@ int hc_wire_unsent(struct lws *wire);
 /** hc_wire_pause_reading() - stop or go on taking messages from this client */
 void hc_wire_pause_reading(struct lws *wire, bool pause);
 
+/** hc_wire_await_close() - our close frame is sent: drop the connection if no answer comes in time
+ */
+void hc_wire_await_close(struct lws *wire);
+
 /** hc_wire_kill() - drop the connection after this turn of the loop, without a close frame */
 void hc_wire_kill(struct lws *wire);

@@ -216,7 +216,7 @@ static bool turn_wires(struct hc_sessions *sessions)
 		if (!wire->wants_write || wire->blocked || wire->closed)
 			continue;
 		wire->wants_write = false;
-		wire->closed = !hc_session_on_writable(session);
+		hc_session_on_writable(session);
 		moved = true;
 	}
 	return moved;

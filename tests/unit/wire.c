@@ -46,6 +46,11 @@ void hc_wire_pause_reading(struct lws *wire, bool pause)
 	wire->paused = pause;
 }
 
+void hc_wire_await_close(struct lws *wire)
+{
+	wire->closed = true;
+}
+
 void hc_wire_kill(struct lws *wire)
 {
 	wire->killed = true;

@@ -19,7 +19,7 @@ struct lws {
 	bool wants_write; /* somebody asked to be told when it takes more */
 	bool paused;
 	bool killed;
-	bool closed; /* hc_session_on_writable() asked for it (tests/unit/hub.c) */
+	bool closed; /* a close frame was written, and an answer is awaited */
 };
 
 #define WIRE_NULL ((struct lws){ .room = SIZE_MAX })
