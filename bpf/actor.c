@@ -48,6 +48,7 @@ struct hc_actors {
 	struct entry *entries; /* HC_ACTOR_RECORDS_MAX, oldest first */
 	size_t n;
 	size_t *scratch; /* as many indices, twice */
+	uint64_t scan;	 /* the last one begun */
 };
 
 struct hc_actors *hc_actors_new(void)
@@ -137,6 +138,7 @@ void hc_actors_settle(struct hc_actors *actors, uint64_t scan)
 {
 	size_t i;
 
+	actors->scan = scan;
 	for (i = 0; i < actors->n; i++) {
 		if (!actors->entries[i].settled)
 			actors->entries[i].settled = scan;
@@ -511,6 +513,19 @@ static struct entry *find_umount(struct hc_actors *actors, size_t from, const st
 	return NULL;
 }
 
+/*
+ * A mount without its umount waits through two scans at least: this process may have been held up
+ * between taking in the one and the other.
+ */
+static uint64_t keep_ns(const struct hc_actors *actors, const struct entry *entry, bool is_wanted)
+{
+	if (entry->used)
+		return USED_KEEP_NS;
+	if (is_wanted || !entry->settled || entry->settled + 1 >= actors->scan)
+		return HC_ACTOR_KEEP_NS;
+	return LEFT_KEEP_NS;
+}
+
 static void forget_old(struct hc_actors *actors, const struct hc_claim *claims, uint64_t now_ns)
 {
 	size_t n_kept = 0, i;
@@ -519,11 +534,8 @@ static void forget_old(struct hc_actors *actors, const struct hc_claim *claims, 
 		claims = claims->next;
 	for (i = 0; i < actors->n; i++) {
 		struct entry *entry = &actors->entries[i];
-		uint64_t keep_ns = entry->used		       ? USED_KEEP_NS
-				   : claims || !entry->settled ? HC_ACTOR_KEEP_NS
-							       : LEFT_KEEP_NS;
 
-		if (now_ns < entry->since_ns + keep_ns)
+		if (now_ns < entry->since_ns + keep_ns(actors, entry, claims != NULL))
 			actors->entries[n_kept++] = *entry;
 	}
 	actors->n = n_kept;
