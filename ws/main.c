@@ -100,6 +100,7 @@ static void start_watchdog(struct server *server)
 	uint64_t usec = 0;
 
 	(void)uv_timer_init(&server->loop, &server->watchdog);
+	uv_unref((uv_handle_t *)&server->watchdog);
 	if (sd_watchdog_enabled(0, &usec) > 0)
 		(void)uv_timer_start(&server->watchdog, on_watchdog, usec / 2000, usec / 2000);
 }
@@ -195,6 +196,9 @@ static int serve(const struct hc_conf *conf)
 	(void)uv_signal_init(&server.loop, &server.interrupted);
 	(void)uv_signal_start(&server.terminated, on_signal, SIGTERM);
 	(void)uv_signal_start(&server.interrupted, on_signal, SIGINT);
+	/* They keep no loop alive: a start that fails runs it until everything else is closed. */
+	uv_unref((uv_handle_t *)&server.terminated);
+	uv_unref((uv_handle_t *)&server.interrupted);
 	start_watchdog(&server);
 	r = start(&server, conf, &fault);
 	if (r < 0) {
