@@ -12,7 +12,7 @@ static const struct {
 } heads[] = {
 	{ 0, HC_FRAME_TEXT, 2, { 0x81, 0 } },
 	{ 5, HC_FRAME_TEXT, 2, { 0x81, 5 } },
-	{ 5, HC_FRAME_PING, 2, { 0x89, 5 } },
+	{ 5, HC_FRAME_CLOSE, 2, { 0x88, 5 } },
 	{ 125, HC_FRAME_TEXT, 2, { 0x81, 125 } },
 	{ 126, HC_FRAME_TEXT, 4, { 0x81, 126, 0, 126 } },
 	{ 256, HC_FRAME_TEXT, 4, { 0x81, 126, 1, 0 } },
@@ -21,7 +21,7 @@ static const struct {
 	{ UINT64_C(0x0123456789abcdef),
 	  HC_FRAME_TEXT,
 	  10,
-	  { 0x81, 127, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef } },
+	  { 0x81, 127, 0x01, 0x23, 0x45, 0x67, 0x88, 0xab, 0xcd, 0xef } },
 };
 
 Test(frame, the_head_has_the_shortest_form_of_the_length)
