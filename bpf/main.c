@@ -174,10 +174,8 @@ static int set_up(struct program *program)
 	if (r)
 		hc_warn("privileges cannot be dropped (%s), going on with them", strerror(-r));
 	r = hc_watch_start(program->watch);
-	if (r) {
-		hc_err("the mount table cannot be watched: %s", uv_strerror(r));
+	if (r)
 		return r;
-	}
 	hc_watch_describe(program->watch, text, sizeof(text));
 	hc_notice("watching the mounts of \"%s\": %s", program->conf->mounts.mount_namespace, text);
 	(void)sd_notify(0, "READY=1");

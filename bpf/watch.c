@@ -4,7 +4,6 @@
  * follow each other after 50 ms at the latest; the last change is always followed by one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +12,12 @@
 
 #include "bpf/change.h"
 #include "bpf/filter.h"
-#include "bpf/link.h"
 #include "bpf/lookup.h"
 #include "bpf/namespace.h"
 #include "bpf/probe.h"
-#include "bpf/resync.h"
+#include "bpf/publisher.h"
+#include "bpf/reader.h"
 #include "bpf/source.h"
-#include "bpf/state.h"
-#include "bpf/table_libmount.h"
-#include "bpf/table_statmount.h"
 #include "bpf/watch.h"
 #include "conf/conf.h"
 #include "proto/clock.h"
@@ -30,114 +26,89 @@
 #define TICK_MS	       1000 /* lost wake-ups, drop counters */
 #define SCAN_SHARE     9    /* a scan is followed by so many times its own time without one */
 #define SCAN_PAUSE_MAX 50000000ull /* ns */
-#define SAVE_PAUSE_MS  100	   /* between two writes of the state file */
 
 struct hc_watch {
 	uv_loop_t *loop;
 	const struct hc_conf *conf;
 	struct hc_reasons reasons;
 	struct hc_namespace ns;
-	struct hc_state_of state_of;
+	struct hc_reader reader;
 	struct utsname host;
-	bool uses_statmount;
 
 	struct hc_source *source; /* NULL: without BPF */
 	struct hc_actors *actors;
 	struct hc_changes *changes;
 	struct hc_lookup *lookup;
-	struct hc_spool *spool;
-	struct hc_link *link;
+	struct hc_publisher *publisher;
 
 	struct hc_table *table; /* what is mounted */
-	struct hc_table
-		*silent; /* what was mounted when monitoring was switched off; NULL: it is on */
 	uint64_t n_scans;
 	uint64_t scan_done_ns;
 	uint64_t scan_cost_ns;
 	uint64_t turn; /* of the loop */
 	uint64_t scan_turn;
-	bool stopped;
-
-	bool resync_wanted;
-	uint64_t resync_pushed; /* hc_spool_pushed() when the hub was asked */
-	bool save_wanted;
-	struct hc_log_limit save_limit, drop_limit, scan_limit;
-
+	uint64_t n_records;
 	uint64_t n_dropped; /* as far as it has been told */
-	struct hc_counters counters;
+	bool stopped;
+	struct hc_log_limit drop_limit, scan_limit;
 
 	int mountinfo_fd;
 	uv_prepare_t prepare;
 	uv_poll_t mountinfo_poll, source_poll;
-	uv_timer_t scan_timer, actor_timer, tick_timer, reconcile_timer, save_timer;
+	uv_timer_t scan_timer, actor_timer, tick_timer, reconcile_timer;
 };
 
 static void scan(struct hc_watch *watch, bool reconciled);
 static void tell_ready(struct hc_watch *watch);
 
-/* ---- status -------------------------------------------------------------------------------- */
+/* ---- for the publisher ---------------------------------------------------------------------- */
 
 static const char *mode_name(const struct hc_watch *watch)
 {
 	return watch->source ? "bpf+mountinfo" : "mountinfo";
 }
 
-static struct hc_status status_of(struct hc_watch *watch)
+static void describe_status(void *context, struct hc_status *status)
 {
-	struct hc_status status = {
-		.monitoring_enabled = !watch->silent,
-		.mode = mode_name(watch),
-		.table = watch->uses_statmount ? "statmount" : "libmount",
-		.reasons = &watch->reasons,
-		.kernel = watch->host.release,
-		.mount_namespace = watch->conf->mounts.mount_namespace,
-		.pid = (uint32_t)getpid(),
-		.counters = watch->counters,
-	};
+	struct hc_watch *watch = context;
 
+	status->mode = mode_name(watch);
+	status->table = hc_reader_name(&watch->reader);
+	status->reasons = &watch->reasons;
+	status->kernel = watch->host.release;
+	status->mount_namespace = watch->conf->mounts.mount_namespace;
+	status->pid = (uint32_t)getpid();
+	status->counters.records = watch->n_records;
 	if (watch->source) {
 		struct hc_record_counters counters = hc_source_counters(watch->source);
 
-		status.counters.dropped = counters.dropped;
-		status.counters.filtered_failed = counters.failed;
-		status.counters.filtered_namespace = counters.foreign;
+		status->counters.dropped = counters.dropped;
+		status->counters.filtered_failed = counters.failed;
+		status->counters.filtered_namespace = counters.foreign;
 	}
-	status.counters.spool_lost = hc_spool_lost(watch->spool);
-	return status;
 }
 
-static void push_status(struct hc_watch *watch, bool in_front)
+static struct hc_table *give_table(void *context)
 {
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
-	struct hc_status status = status_of(watch);
-
-	hc_report_status(&event, &status);
-	if (in_front)
-		hc_spool_push_front(watch->spool, &event);
-	else
-		hc_spool_push(watch->spool, &event);
+	return ((struct hc_watch *)context)->table;
 }
 
-static void append_spool_gap(struct hc_buffer *event, uint64_t n_lost)
+static bool is_quiet(void *context)
 {
-	hc_report_gap(event, "spool", n_lost);
+	struct hc_watch *watch = context;
+
+	return !hc_changes_pending(watch->changes) && !hc_lookup_pending(watch->lookup);
 }
 
-/* ---- events -------------------------------------------------------------------------------- */
+static int add_differences(struct hc_watch *watch, const struct hc_table *old, bool reconciled);
 
-static void push_report(struct hc_watch *watch, const struct hc_mount_report *report)
+static void catch_up(void *context, const struct hc_table *old)
 {
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
-	char path[HC_LOG_QUOTE_MAX];
+	struct hc_watch *watch = context;
 
-	hc_report_mount(&event, report);
-	hc_spool_push(watch->spool, &event);
-	watch->counters.events++;
-	watch->counters.reconciled += report->reconciled;
-	watch->save_wanted = true;
-	hc_info("%s %s %s%s", report->is_mounted ? "mounted" : "unmounted",
-		hc_log_quote(path, hc_str(report->row->path)), report->row->fstype,
-		report->reconciled ? ", reconciled" : "");
+	if (add_differences(watch, old, true))
+		hc_err("no memory to tell what changed while monitoring was off, asking the hub");
+	tell_ready(watch);
 }
 
 static void tell_change(void *context, const struct hc_change *change)
@@ -145,157 +116,16 @@ static void tell_change(void *context, const struct hc_change *change)
 	struct hc_watch *watch = context;
 	struct hc_mount_report report = hc_change_report(change);
 
-	if (!watch->silent)
-		push_report(watch, &report);
-}
-
-static void save_state(struct hc_watch *watch)
-{
-	const char *path = watch->conf->mounts.state_file;
-	int r;
-
-	watch->save_wanted = false;
-	r = hc_state_save(path, &watch->state_of, watch->silent ? watch->silent : watch->table,
-			  !watch->silent);
-	if (r && hc_log_limited(&watch->save_limit))
-		hc_warn("%s: %s; after a restart, what changes meanwhile is learnt from the hub only",
-			path, strerror(-r));
-}
-
-static void save_timer_fired(uv_timer_t *timer)
-{
-	struct hc_watch *watch = hc_container_of(timer, struct hc_watch, save_timer);
-
-	if (!watch->save_wanted)
-		return;
-	save_state(watch);
-	(void)uv_timer_start(timer, save_timer_fired, SAVE_PAUSE_MS,
-			     0); /* fails only when closing */
-}
-
-static void save_soon(struct hc_watch *watch)
-{
-	if (watch->save_wanted && !watch->stopped &&
-	    !uv_is_active((uv_handle_t *)&watch->save_timer))
-		(void)uv_timer_start(&watch->save_timer, save_timer_fired, 0, 0);
-}
-
-/* ---- what the hub lacks --------------------------------------------------------------------- */
-
-static void resync_gone(void *context, const struct hc_mount_row *row,
-			const struct hc_device *device)
-{
-	push_report(context, &(struct hc_mount_report){ .row = row,
-							.has_id = true,
-							.device = device,
-							.reconciled = true,
-							.timestamp_unix_ms = hc_now_unix_ms() });
-}
-
-static void resync_missing(void *context, struct hc_mount *mount)
-{
-	struct hc_watch *watch = context;
-	char *bind_of = NULL;
-
-	if (hc_table_bind_of(&bind_of, watch->table, mount) < 0)
-		hc_err("no memory, telling a bind mount without its source");
-	push_report(watch, &(struct hc_mount_report){ .is_mounted = true,
-						      .row = &mount->row,
-						      .has_id = true,
-						      .device = mount->device,
-						      .bind_of = bind_of,
-						      .reconciled = true,
-						      .timestamp_unix_ms = hc_now_unix_ms() });
-	free(bind_of);
-}
-
-/* Only when nothing is on its way, so that the hub's answer and our table speak of the same moment.
- */
-static void try_resync(struct hc_watch *watch)
-{
-	if (!watch->resync_wanted || watch->silent || watch->stopped ||
-	    hc_changes_pending(watch->changes) || hc_lookup_pending(watch->lookup) ||
-	    !hc_link_is_idle(watch->link))
-		return;
-	watch->resync_pushed = hc_spool_pushed(watch->spool);
-	(void)hc_link_ask_state(watch->link, "device.mounted"); /* if not: asked again when idle */
-}
-
-static void hub_told_state(void *context, const msgpack_object *events)
-{
-	struct hc_watch *watch = context;
-	const struct hc_resync_fns fns = { resync_gone, resync_missing, watch };
-
-	if (watch->silent || hc_spool_pushed(watch->spool) != watch->resync_pushed ||
-	    hc_changes_pending(watch->changes))
-		return; /* something has happened since; the next idle moment asks again */
-	watch->resync_wanted = false;
-	if (hc_resync(events, watch->table, hc_filter_tells, watch->conf, &fns))
-		hc_err("no memory to compare the hub's state with the table, skipping it");
-	save_soon(watch);
-}
-
-/* ---- the hub -------------------------------------------------------------------------------- */
-
-static void hub_connected(void *context)
-{
-	struct hc_watch *watch = context;
-
-	push_status(watch, true);
-	watch->resync_wanted = true;
-}
-
-static void hub_idle(void *context)
-{
-	try_resync(context);
-}
-
-static int add_differences(struct hc_watch *watch, const struct hc_table *old, bool reconciled);
-
-static void set_enabled(struct hc_watch *watch, bool enabled)
-{
-	if (enabled == !watch->silent)
-		return;
-	if (enabled) {
-		HC_CLEANUP(hc_table_unrefp) struct hc_table *old = hc_take(watch->silent);
-
-		if (add_differences(watch, old, true))
-			hc_err("no memory to tell what changed while monitoring was off");
-		watch->resync_wanted = true;
-	} else {
-		watch->silent = hc_table_ref(watch->table);
-	}
-	hc_notice("monitoring was switched %s", enabled ? "on" : "off");
-	save_state(watch);
-	push_status(watch, false);
-	tell_ready(watch);
-}
-
-static void hub_asks(void *context, const bool *enabled, struct hc_buffer *result)
-{
-	struct hc_watch *watch = context;
-	struct hc_status status;
-
-	if (enabled)
-		set_enabled(watch, *enabled);
-	status = status_of(watch);
-	hc_report_status_payload(result, &status);
+	hc_publisher_mount(watch->publisher, &report);
 }
 
 /* ---- scanning ------------------------------------------------------------------------------- */
-
-static int read_table(struct hc_watch *watch, struct hc_table **ret)
-{
-	if (watch->uses_statmount)
-		return hc_statmount_read(ret, watch->ns.is_own ? 0 : watch->ns.unique_id);
-	return hc_libmount_read(ret, watch->ns.pid);
-}
 
 static struct hc_change_options change_options(const struct hc_watch *watch, bool reconciled)
 {
 	return (struct hc_change_options){ .reconciled = reconciled,
 					   .awaits_actor = watch->source != NULL,
-					   .silenced = watch->silent != NULL,
+					   .silenced = !hc_publisher_enabled(watch->publisher),
 					   .scan = watch->n_scans,
 					   .now_ns = hc_monotonic_ns() };
 }
@@ -342,7 +172,8 @@ static void add_brief(void *context, const struct hc_record *mounted,
 	int r;
 
 	/* Without the kernel's filter it may have been in any namespace. */
-	if (watch->silent || !watch->ns.inode || !hc_filter_tells(&row, watch->conf))
+	if (!hc_publisher_enabled(watch->publisher) || !watch->ns.inode ||
+	    !hc_filter_tells(&row, watch->conf))
 		return;
 	r = hc_changes_add_brief(watch->changes, mounted, mounted, &options);
 	if (!r)
@@ -376,7 +207,7 @@ static void add_replaced(void *context, const struct hc_record *mounted,
 	HC_CLEANUP(hc_mount_unrefp) struct hc_mount *before = NULL;
 	int r = -ENOMEM;
 
-	if (!mount || !watch->ns.inode || watch->silent ||
+	if (!mount || !watch->ns.inode || !hc_publisher_enabled(watch->publisher) ||
 	    mount->seen_boot_ns >= unmounted->boot_ns)
 		return;
 	before = hc_mount_new(&mount->row);
@@ -401,7 +232,7 @@ static void find_brief(struct hc_watch *watch, uint64_t now_ns)
 	hc_actors_brief(watch->actors, hc_changes_claims(watch->changes), now_ns, add_brief, watch);
 	if (hc_changes_reveal(watch->changes, watch->table, hc_filter_tells, watch->conf, &options))
 		hc_err("no memory to tell what a brief mount had covered");
-	if (!watch->uses_statmount)
+	if (!watch->reader.uses_statmount)
 		hc_actors_replaced(watch->actors, hc_changes_claims(watch->changes), now_ns,
 				   add_replaced, watch);
 }
@@ -417,8 +248,7 @@ static void tell_ready(struct hc_watch *watch)
 	if (due && !watch->stopped)
 		(void)uv_timer_start(&watch->actor_timer, actor_timer_fired,
 				     (due - now) / 1000000 + 1, 0); /* fails only when closing */
-	hc_link_kick(watch->link);
-	save_soon(watch);
+	hc_publisher_send(watch->publisher);
 }
 
 /* Joins changes and records, as far as they have come, and tells what that makes ready. */
@@ -470,7 +300,7 @@ static void scan_failed(struct hc_watch *watch, int r)
 	if (hc_log_limited(&watch->scan_limit))
 		hc_err("the mount table cannot be read (%s), trying again in %d ms", strerror(-r),
 		       TICK_MS);
-	watch->resync_wanted = true;
+	hc_publisher_distrust(watch->publisher);
 	if (!watch->stopped)
 		(void)uv_timer_start(&watch->scan_timer, scan_timer_fired, TICK_MS, 0);
 }
@@ -488,7 +318,7 @@ static void scan(struct hc_watch *watch, bool reconciled)
 	if (watch->source)
 		hc_source_drain(watch->source);
 	hc_actors_settle(watch->actors, watch->n_scans);
-	r = read_table(watch, &new);
+	r = hc_reader_read(&watch->reader, &new);
 	if (!r) {
 		replace_table(watch, new);
 		r = add_differences(watch, old, reconciled);
@@ -510,16 +340,16 @@ static void take_record(void *context, const struct hc_record *record)
 {
 	struct hc_watch *watch = context;
 
-	watch->counters.records++;
+	watch->n_records++;
 	(void)hc_actors_add(watch->actors, record, hc_monotonic_ns());
 }
 
 static void drain_records(struct hc_watch *watch)
 {
-	uint64_t n_before = watch->counters.records;
+	uint64_t n_before = watch->n_records;
 
 	hc_source_drain(watch->source);
-	if (watch->counters.records == n_before)
+	if (watch->n_records == n_before)
 		return;
 	conclude(watch);
 	if (hc_actors_waiting(watch->actors))
@@ -561,11 +391,11 @@ static void count_turn(uv_prepare_t *prepare)
 static bool has_news(struct hc_watch *watch)
 {
 	struct pollfd fd = { .fd = watch->mountinfo_fd, .events = POLLPRI };
-	uint64_t n_before = watch->counters.records;
+	uint64_t n_before = watch->n_records;
 
 	if (watch->source)
 		hc_source_drain(watch->source);
-	return poll(&fd, 1, 0) > 0 || watch->counters.records != n_before;
+	return poll(&fd, 1, 0) > 0 || watch->n_records != n_before;
 }
 
 void hc_watch_reconcile(struct hc_watch *watch)
@@ -580,7 +410,6 @@ static void reconcile_timer_fired(uv_timer_t *timer)
 
 static void check_drops(struct hc_watch *watch)
 {
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
 	uint64_t n_new = hc_source_counters(watch->source).dropped - watch->n_dropped;
 
 	if (!n_new)
@@ -589,10 +418,7 @@ static void check_drops(struct hc_watch *watch)
 	if (hc_log_limited(&watch->drop_limit))
 		hc_warn("%llu BPF records were lost for want of room, comparing the whole table",
 			(unsigned long long)n_new);
-	if (!watch->silent) {
-		hc_report_gap(&event, "ring", n_new);
-		hc_spool_push(watch->spool, &event);
-	}
+	hc_publisher_gap(watch->publisher, "ring", n_new);
 	hc_watch_reconcile(watch);
 }
 
@@ -605,16 +431,14 @@ static void tick_timer_fired(uv_timer_t *timer)
 		check_drops(watch);
 	}
 	conclude(watch);
-	try_resync(watch);
 }
 
 static void lookup_changed(void *context)
 {
 	struct hc_watch *watch = context;
 
-	watch->save_wanted = true;
+	hc_publisher_dirty(watch->publisher);
 	tell_ready(watch);
-	try_resync(watch);
 }
 
 /* ---- set-up --------------------------------------------------------------------------------- */
@@ -629,66 +453,6 @@ static void open_source(struct hc_watch *watch)
 		return;
 	/* Without it the watch goes on; the reasons say why. */
 	(void)hc_source_open(&watch->source, watch->ns.inode, take_record, watch, &watch->reasons);
-}
-
-static int choose_table(struct hc_watch *watch)
-{
-	enum hc_table_source wanted = watch->conf->mounts.table;
-	uint64_t id = watch->ns.is_own ? 0 : watch->ns.unique_id;
-	int r;
-
-	if (wanted == HC_TABLE_LIBMOUNT) {
-		hc_reasons_add(&watch->reasons,
-			       "the table is read by libmount: the configuration says so");
-		return 0;
-	}
-	r = watch->ns.is_own || id ? hc_statmount_check(id) : -EPERM;
-	watch->uses_statmount = !r;
-	if (!r)
-		return 0;
-	if (wanted == HC_TABLE_STATMOUNT) {
-		hc_err("table = statmount, but this kernel does not allow it here: %s",
-		       strerror(-r));
-		return r;
-	}
-	hc_reasons_add(&watch->reasons,
-		       "the table is read by libmount: statmount is not to be had (%s%s); "
-		       "mount ids may be used again",
-		       strerror(-r),
-		       r == -ENOSYS || r == -EOPNOTSUPP ? ", it needs Linux 6.13" : "");
-	return 0;
-}
-
-static int open_mountinfo(struct hc_watch *watch)
-{
-	char path[64];
-
-	if (watch->ns.pid)
-		(void)snprintf(path, sizeof(path), "/proc/%u/mountinfo", watch->ns.pid);
-	else
-		(void)snprintf(path, sizeof(path), "/proc/self/mountinfo");
-	watch->mountinfo_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return watch->mountinfo_fd < 0 ? -errno : 0;
-}
-
-static struct hc_table *load_state(struct hc_watch *watch)
-{
-	const char *path = watch->conf->mounts.state_file;
-	struct hc_table *before = NULL;
-	bool enabled = true;
-	int r = hc_state_load(&before, &enabled, path, &watch->state_of);
-
-	if (r < 0)
-		hc_warn("%s: %s, ignoring what was known before", path, strerror(-r));
-	else if (r == HC_STATE_E_INVALID)
-		hc_warn("%s: is damaged, ignoring what was known before", path);
-	if (r)
-		return NULL;
-	if (!enabled) {
-		hc_notice("monitoring is still switched off, as it was before the restart");
-		watch->silent = hc_table_ref(before);
-	}
-	return before;
 }
 
 /* The hub may be told any of them, so all need their devices. */
@@ -709,16 +473,16 @@ static int lookup_all(struct hc_watch *watch)
 static int take_first_snapshot(struct hc_watch *watch)
 {
 	HC_CLEANUP(hc_table_unrefp) struct hc_table *before = NULL;
+	struct hc_state_of of = { .mount_namespace = watch->ns.identity,
+				  .unique_ids = watch->reader.uses_statmount };
 	int r;
 
-	watch->state_of.mount_namespace = watch->ns.identity;
-	watch->state_of.unique_ids = watch->uses_statmount;
-	r = hc_state_boot_id(watch->state_of.boot_id);
+	r = hc_state_boot_id(of.boot_id);
 	if (!r)
-		r = read_table(watch, &watch->table);
+		r = hc_reader_read(&watch->reader, &watch->table);
 	if (r)
 		return r;
-	before = load_state(watch);
+	before = hc_publisher_load(watch->publisher, &of);
 	if (before)
 		r = add_differences(watch, before, true);
 	return r ? r : lookup_all(watch);
@@ -726,24 +490,44 @@ static int take_first_snapshot(struct hc_watch *watch)
 
 static int init_parts(struct hc_watch *watch)
 {
-	const struct hc_link_options options = { .loop = watch->loop,
-						 .path = watch->conf->hostcast.socket,
-						 .context = watch,
-						 .connected = hub_connected,
-						 .idle = hub_idle,
-						 .state = hub_told_state,
-						 .detector = hub_asks };
-	struct hc_link_options with_spool = options;
 	int r;
 
 	watch->actors = hc_actors_new();
 	watch->changes = hc_changes_new();
-	watch->spool = hc_spool_new(append_spool_gap);
-	if (!watch->actors || !watch->changes || !watch->spool)
+	if (!watch->actors || !watch->changes)
 		return -ENOMEM;
-	with_spool.spool = watch->spool;
 	r = hc_lookup_new(&watch->lookup, watch->loop, lookup_changed, watch);
-	return r ? r : hc_link_new(&watch->link, &with_spool);
+	if (r)
+		return r;
+	return hc_publisher_new(&watch->publisher,
+				&(struct hc_publisher_options){ .loop = watch->loop,
+								.conf = watch->conf,
+								.context = watch,
+								.describe = describe_status,
+								.table = give_table,
+								.is_quiet = is_quiet,
+								.enabled = catch_up });
+}
+
+/* Nothing to watch, or no way to do it as the configuration says. */
+static int open_table(struct hc_watch *watch)
+{
+	const char *name = watch->conf->mounts.mount_namespace;
+	int r;
+
+	r = hc_namespace_find(&watch->ns, name, &watch->reasons);
+	if (!r)
+		r = hc_reader_init(&watch->reader, &watch->ns, watch->conf->mounts.table,
+				   &watch->reasons);
+	if (!r) {
+		watch->mountinfo_fd = hc_reader_open(&watch->reader);
+		r = watch->mountinfo_fd < 0 ? watch->mountinfo_fd : 0;
+	}
+	if (r)
+		hc_err("the mounts of \"%s\" cannot be read%s: %s", name,
+		       watch->conf->mounts.table == HC_TABLE_STATMOUNT ? " by statmount" : "",
+		       strerror(-r));
+	return r;
 }
 
 int hc_watch_new(struct hc_watch **ret, uv_loop_t *loop, const struct hc_conf *conf)
@@ -757,26 +541,15 @@ int hc_watch_new(struct hc_watch **ret, uv_loop_t *loop, const struct hc_conf *c
 	watch->conf = conf;
 	watch->mountinfo_fd = -1;
 	(void)uname(&watch->host); /* cannot fail */
-	r = hc_namespace_find(&watch->ns, conf->mounts.mount_namespace, &watch->reasons);
-	if (!r)
-		r = open_mountinfo(watch);
-	if (r) {
-		hc_err("the mounts of \"%s\" cannot be read: %s", conf->mounts.mount_namespace,
-		       strerror(-r));
-		return r;
-	}
-	r = choose_table(watch);
+	r = open_table(watch);
 	if (r)
 		return r;
 	r = init_parts(watch);
-	if (!r) {
-		open_source(watch);
-		r = take_first_snapshot(watch);
-	}
 	if (r) {
-		hc_err("the mount table cannot be read: %s", strerror(-r));
+		hc_err("no memory");
 		return r;
 	}
+	open_source(watch);
 	*ret = hc_take(watch);
 	return 0;
 }
@@ -785,13 +558,13 @@ int hc_watch_new(struct hc_watch **ret, uv_loop_t *loop, const struct hc_conf *c
 
 bool hc_watch_needs_admin(const struct hc_watch *watch)
 {
-	return watch->uses_statmount && !watch->ns.is_own;
+	return hc_reader_needs_admin(&watch->reader);
 }
 
 void hc_watch_describe(const struct hc_watch *watch, char *text, size_t size)
 {
 	(void)snprintf(text, size, "%s, %s, %zu mounts", mode_name(watch),
-		       watch->uses_statmount ? "statmount" : "libmount", watch->table->n);
+		       hc_reader_name(&watch->reader), watch->table->n);
 }
 
 static void init_handles(struct hc_watch *watch)
@@ -802,7 +575,19 @@ static void init_handles(struct hc_watch *watch)
 	(void)uv_timer_init(watch->loop, &watch->actor_timer);
 	(void)uv_timer_init(watch->loop, &watch->tick_timer);
 	(void)uv_timer_init(watch->loop, &watch->reconcile_timer);
-	(void)uv_timer_init(watch->loop, &watch->save_timer);
+}
+
+static int start_polling(struct hc_watch *watch)
+{
+	int r;
+
+	r = uv_poll_init(watch->loop, &watch->mountinfo_poll, watch->mountinfo_fd);
+	if (!r)
+		r = uv_poll_start(&watch->mountinfo_poll, UV_PRIORITIZED, mountinfo_ready);
+	if (r || !watch->source)
+		return r;
+	r = uv_poll_init(watch->loop, &watch->source_poll, hc_source_fd(watch->source));
+	return r ? r : uv_poll_start(&watch->source_poll, UV_READABLE, source_ready);
 }
 
 int hc_watch_start(struct hc_watch *watch)
@@ -811,25 +596,21 @@ int hc_watch_start(struct hc_watch *watch)
 	size_t i;
 	int r;
 
-	r = uv_poll_init(watch->loop, &watch->mountinfo_poll, watch->mountinfo_fd);
-	if (!r)
-		r = uv_poll_start(&watch->mountinfo_poll, UV_PRIORITIZED, mountinfo_ready);
-	if (!r && watch->source) {
-		r = uv_poll_init(watch->loop, &watch->source_poll, hc_source_fd(watch->source));
-		if (!r)
-			r = uv_poll_start(&watch->source_poll, UV_READABLE, source_ready);
-	}
-	if (r)
-		return r;
 	init_handles(watch);
-	(void)uv_prepare_start(&watch->prepare, count_turn);
+	r = start_polling(watch);
+	if (!r)
+		r = take_first_snapshot(watch);
+	if (r) {
+		hc_err("the mount table cannot be watched: %s", strerror(-r));
+		return r;
+	}
+	(void)uv_prepare_start(&watch->prepare, count_turn); /* these fail only when closing */
 	(void)uv_timer_start(&watch->tick_timer, tick_timer_fired, TICK_MS, TICK_MS);
 	(void)uv_timer_start(&watch->reconcile_timer, reconcile_timer_fired, period, period);
 	for (i = 0; i < watch->reasons.n; i++)
 		hc_warn("%s", watch->reasons.items[i]);
-	hc_link_start(watch->link);
+	hc_publisher_start(watch->publisher);
 	tell_ready(watch);
-	save_state(watch);
 	return 0;
 }
 
@@ -839,7 +620,10 @@ void hc_watch_stop(struct hc_watch *watch)
 		return;
 	scan(watch, false);
 	watch->stopped = true;
-	save_state(watch);
+	/* No record is waited for any longer. */
+	(void)hc_changes_tell(watch->changes, UINT64_MAX, tell_change, watch);
+	hc_publisher_send(watch->publisher);
+	hc_publisher_stop(watch->publisher);
 	uv_close((uv_handle_t *)&watch->mountinfo_poll, NULL);
 	if (watch->source)
 		uv_close((uv_handle_t *)&watch->source_poll, NULL);
@@ -848,19 +632,18 @@ void hc_watch_stop(struct hc_watch *watch)
 	uv_close((uv_handle_t *)&watch->actor_timer, NULL);
 	uv_close((uv_handle_t *)&watch->tick_timer, NULL);
 	uv_close((uv_handle_t *)&watch->reconcile_timer, NULL);
-	uv_close((uv_handle_t *)&watch->save_timer, NULL);
 }
 
 bool hc_watch_delivered(const struct hc_watch *watch)
 {
-	return !hc_link_is_up(watch->link) || hc_link_is_idle(watch->link);
+	return hc_publisher_delivered(watch->publisher);
 }
 
 void hc_watch_close(struct hc_watch *watch)
 {
 	hc_watch_stop(watch);
 	hc_lookup_close(watch->lookup);
-	hc_link_close(watch->link);
+	hc_publisher_close(watch->publisher);
 }
 
 bool hc_watch_busy(const struct hc_watch *watch)
@@ -873,13 +656,11 @@ struct hc_watch *hc_watch_free(struct hc_watch *watch)
 	if (!watch)
 		return NULL;
 	hc_source_free(watch->source);
-	hc_link_free(watch->link);
+	hc_publisher_free(watch->publisher);
 	hc_lookup_free(watch->lookup);
 	hc_changes_free(watch->changes);
 	hc_actors_free(watch->actors);
-	hc_spool_free(watch->spool);
 	hc_table_unref(watch->table);
-	hc_table_unref(watch->silent);
 	hc_closep(&watch->mountinfo_fd);
 	free(watch);
 	return NULL;

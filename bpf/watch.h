@@ -15,15 +15,20 @@ struct hc_conf;
 struct hc_watch;
 
 /**
- * hc_watch_new() - set up: find the namespace, attach, take the first snapshot
+ * hc_watch_new() - set up what needs privileges: find the namespace, attach the programs
  * @conf: borrowed for the watch's life
  *
- * Logs what it decides. Attached first and looked then, so that nothing falls between.
  * Return: 0 or -errno; the reason of a failure has been logged.
  */
 int hc_watch_new(struct hc_watch **ret, uv_loop_t *loop, const struct hc_conf *conf);
 
-/** hc_watch_start() - connect to the hub and watch, as soon as the loop runs; 0 or -errno */
+/**
+ * hc_watch_start() - take the first snapshot, watch, and connect to the hub as soon as the loop
+ * runs
+ *
+ * Attached first and looked then, so that nothing falls between. It starts threads: privileges must
+ * have been dropped before. Return: 0 or -errno, logged.
+ */
 int hc_watch_start(struct hc_watch *watch);
 
 /** hc_watch_needs_admin() - whether its table asks for CAP_SYS_ADMIN at each snapshot */
