@@ -2,13 +2,8 @@
 /*
  * libwebsockets callbacks.
  *
- * Refusals happen before the upgrade, with an HTTP status, as far as the library lets us: a browser
- * shows its script nothing but 1006, but curl and logs tell.
- *
- * Traps of 4.1.6 that are walked round here: the argument of HTTP_CONFIRM_UPGRADE may be freed
- * memory (the header is read instead); lws_hdr_copy() fails for a header that is too long, which
- * must not pass for absent; the library's own logging is per client and without limit (it goes to
- * debug).
+ * The argument of HTTP_CONFIRM_UPGRADE may be freed memory in 4.1.6: the header is read instead.
+ * The library's own logging is per client and without limit: it goes to debug.
  */
 #include <errno.h>
 #include <libwebsockets.h>
@@ -21,6 +16,7 @@
 
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/handshake.h"
 #include "ws/message.h"
 #include "ws/protocol.h"
 #include "ws/session.h"
@@ -31,9 +27,8 @@
 #define HEADER_BYTES	  16384	    /* of one request: a large cookie or token */
 #define HEADER_TABLES	  256	    /* requests being read at once */
 #define HANDSHAKE_SECONDS 10
-#define FDS_KEPT	  64  /* descriptors for everything that is not a client */
-#define PATH_MAX_	  256 /* bytes; no endpoint is longer */
-#define CLOSING_TURNS	  8   /* of the loop; libuv closes a handle within two */
+#define FDS_KEPT	  64 /* descriptors for everything that is not a client */
+#define CLOSING_TURNS	  8  /* of the loop; libuv closes a handle within two */
 
 struct hc_protocol {
 	struct hc_hub *hub;
@@ -45,9 +40,9 @@ struct hc_protocol {
 
 static lws_callback_function callback;
 
-/* Clients name "hostcast.v1" or nothing; in both cases the first protocol is theirs. */
+/* Clients name it or nothing; in both cases the first protocol is theirs. */
 static const struct lws_protocols protocols[] = {
-	{ "hostcast.v1", callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 0, NULL,
+	{ HC_SUBPROTOCOL, callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 0, NULL,
 	  TX_PACKET_BYTES },
 	{ NULL, NULL, 0, 0, 0, NULL, 0 },
 };
@@ -59,146 +54,21 @@ static struct hc_hub *hub_of(struct lws *wire)
 	return protocol->hub;
 }
 
-/* ---- HTTP answers ------------------------------------------------------------------------- */
-
-struct refusal {
-	unsigned int status;
-	const char *title;
-	const char *detail;
-	const char *header; /* "name:", or NULL */
-	const char *value;
-};
-
-static const struct refusal bad_since = { 400, "Bad Request",
-					  "since must be a position, <epoch>-<sequence>", NULL,
-					  NULL };
-static const struct refusal no_endpoint = { 404, "Not Found", "there is no such WebSocket endpoint",
-					    NULL, NULL };
-static const struct refusal wrong_method = { 405, "Method Not Allowed",
-					     "a WebSocket is opened with GET", "allow:", "GET" };
-static const struct refusal no_upgrade = { 426, "Upgrade Required", "this is a WebSocket endpoint",
-					   "upgrade:", "websocket" };
-static const struct refusal wrong_version = { 426, "Upgrade Required",
-					      "the WebSocket version must be 13",
-					      "sec-websocket-version:", "13" };
-static const struct refusal no_protocol = { 400, "Bad Request",
-					    "the subprotocols here are hostcast.v1 and none", NULL,
-					    NULL };
-static const struct refusal too_long = { 431, "Request Header Fields Too Large",
-					 "the path or the query is too long", NULL, NULL };
-static const struct refusal draining = { 503, "Service Unavailable",
-					 "the hub is stopping: try again", "retry-after:", "1" };
-
-static int add_header(struct lws *wire, const char *name, const char *value, unsigned char **p,
-		      unsigned char *end)
-{
-	return lws_add_http_header_by_name(wire, (const unsigned char *)name,
-					   (const unsigned char *)value, (int)strlen(value), p,
-					   end);
-}
-
-static bool write_head(struct lws *wire, const struct refusal *refusal, size_t body_len)
-{
-	unsigned char head[LWS_PRE + 512];
-	unsigned char *p = head + LWS_PRE, *end = head + sizeof(head) - 1;
-
-	if (lws_add_http_header_status(wire, refusal->status, &p, end) ||
-	    add_header(wire, "content-type:", "application/problem+json", &p, end) ||
-	    add_header(wire, "connection:", "close", &p, end) ||
-	    (refusal->header && add_header(wire, refusal->header, refusal->value, &p, end)) ||
-	    lws_add_http_header_content_length(wire, body_len, &p, end))
-		return false;
-	return !lws_finalize_write_http_header(wire, head + LWS_PRE, &p, end);
-}
-
-/* Answers with problem+json (RFC 9457); the caller then returns so that the connection closes. */
-static void refuse(struct lws *wire, const struct refusal *refusal)
-{
-	char body[LWS_PRE + 512];
-	int len = snprintf(body + LWS_PRE, sizeof(body) - LWS_PRE,
-			   "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,"
-			   "\"detail\":\"%s\"}",
-			   refusal->title, refusal->status, refusal->detail);
-
-	if (!write_head(wire, refusal, (size_t)len))
-		return;
-	/* If it cannot be written, the connection closes without it. */
-	(void)lws_write(wire, (unsigned char *)body + LWS_PRE, (size_t)len, LWS_WRITE_HTTP_FINAL);
-}
-
 /* ---- the handshake ------------------------------------------------------------------------ */
-
-/* What a request asks for. */
-struct request {
-	struct hc_endpoint *endpoint;
-	struct hc_position since;
-	bool has_since;
-};
-
-static bool read_since(struct request *ret, struct lws *wire)
-{
-	char text[HC_POSITION_MAX + 8];
-	const char *since = lws_get_urlarg_by_name(wire, "since=", text, sizeof(text));
-
-	if (!since)
-		return true;
-	ret->has_since = true;
-	return hc_position_parse(&ret->since, hc_str(since));
-}
-
-/* The library drops a client that names none it knows without a word. */
-static bool offers_our_protocol(struct lws *wire)
-{
-	char list[PATH_MAX_], *rest = list;
-
-	if (!lws_hdr_total_length(wire, WSI_TOKEN_PROTOCOL))
-		return true;
-	if (lws_hdr_copy(wire, list, sizeof(list), WSI_TOKEN_PROTOCOL) <= 0)
-		return false;
-	for (const char *item; (item = strsep(&rest, ", \t"));)
-		if (!strcmp(item, protocols[0].name))
-			return true;
-	return false;
-}
-
-/* Returns why the request is refused, or NULL. */
-static const struct refusal *read_request(struct request *ret, struct lws *wire)
-{
-	struct hc_hub *hub = hub_of(wire);
-	char path[PATH_MAX_], version[8];
-	int len = lws_hdr_copy(wire, path, sizeof(path), WSI_TOKEN_GET_URI);
-
-	*ret = (struct request){ 0 };
-	if (len < 0)
-		return &too_long;
-	if (!len)
-		return &wrong_method;
-	ret->endpoint = hc_endpoints_find(hub->endpoints, hc_str(path));
-	if (!ret->endpoint)
-		return &no_endpoint;
-	if (lws_hdr_copy(wire, version, sizeof(version), WSI_TOKEN_VERSION) <= 0 ||
-	    strcmp(version, "13") != 0)
-		return &wrong_version;
-	if (!offers_our_protocol(wire))
-		return &no_protocol;
-	if (!read_since(ret, wire))
-		return &bad_since;
-	return hub->draining ? &draining : NULL;
-}
 
 static int confirm_upgrade(struct lws *wire)
 {
-	const struct refusal *refusal;
-	struct request request;
+	const struct hc_refusal *refusal;
+	struct hc_handshake handshake;
 	char upgrade[16];
 
 	if (lws_hdr_copy(wire, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) <= 0 ||
 	    strcasecmp(upgrade, "websocket") != 0)
 		return -1;
-	refusal = read_request(&request, wire);
+	refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
 	if (!refusal)
 		return 0;
-	refuse(wire, refusal);
+	hc_handshake_refuse(wire, refusal);
 	return 1;
 }
 
@@ -224,28 +94,24 @@ static void name_peer(struct hc_session *session)
 
 static int establish(struct lws *wire, struct hc_session *session)
 {
-	struct request request;
+	struct hc_hub *hub = hub_of(wire);
+	struct hc_handshake handshake;
 
-	if (read_request(&request,
-			 wire)) /* the authoritative check: also where the other did not run */
+	if (hc_handshake_read(&handshake, hub,
+			      wire)) /* authoritative: also where the other did not run */
 		return -1;
 	*session = (struct hc_session){
-		.hub = hub_of(wire),
+		.hub = hub,
 		.wire = wire,
-		.endpoint = request.endpoint,
+		.endpoint = handshake.endpoint,
 	};
 	name_peer(session);
-	return hc_session_open(session, request.has_since ? &request.since : NULL) ? 0 : -1;
+	return hc_session_open(session, handshake.has_since ? &handshake.since : NULL) ? 0 : -1;
 }
 
 static int answer_plain_http(struct lws *wire)
 {
-	struct request request;
-	const struct refusal *refusal = read_request(&request, wire);
-
-	refuse(wire, refusal == &no_endpoint || refusal == &wrong_method || refusal == &too_long
-			     ? refusal
-			     : &no_upgrade);
+	hc_handshake_refuse(wire, hc_handshake_read_plain(hub_of(wire), wire));
 	return -1;
 }
 
