@@ -103,11 +103,12 @@ class Burst(Case):
 
 
 class Paced(Case):
+    kind = "paced"
     columns = (RATE, CPU, LOAD_CPU, P50, P99)
 
     def __init__(self, quick, clients, rate, seconds, servers):
         super().__init__(quick)
-        self.name = f"paced: {clients} clients × {rate} events/s for {seconds} s"
+        self.name = f"{self.kind}: {clients} clients × {rate} events/s for {seconds} s"
         self.clients, self.rate, self.servers = self.small(clients, 20), rate, servers
         self.seconds = self.small(seconds, 0.5)
 
@@ -132,6 +133,7 @@ class PacedLatency(Paced):
 
 
 class Sustained(Paced):
+    kind = "sustained"
     columns = (SECONDS, RATE, CPU, LOAD_CPU, P50, P99)
 
     def bars(self, results):
@@ -196,8 +198,9 @@ class Stalled(Case):
     name = "stalled: 1000 of 2000 clients read nothing, 100 events/s"
 
     def variants(self):
-        yield HUB, Hostcast, {}, ["--mode", "stalled", "--clients", self.small(1000, 20),
-                                  "--rate", 100, "--seconds", self.small(5, 0.5)]
+        settings = {"clients": {"stall_timeout": "1s"}} if self.quick else {}
+        yield HUB, Hostcast, settings, ["--mode", "stalled", "--clients", self.small(1000, 20),
+                                        "--rate", 100, "--seconds", self.small(5, 0.5)]
 
     def bars(self, results):
         p99s = [b / a for a, b in zip(results.values(HUB, "p99_alone_ms"),

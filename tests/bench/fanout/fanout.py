@@ -14,6 +14,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from cases import Results, all_cases  # noqa: E402
 from peers import Peers  # noqa: E402
-from servers import BUILD, Failure  # noqa: E402
+from servers import BUILD, Failure, pin  # noqa: E402
 
 RUN_SECONDS_MAX = 180
 BUSY = 1.0  # load average above which numbers are not to be trusted
@@ -57,7 +58,7 @@ class Bench:
         command = [str(BUILD / "bench-load"), *server.arguments(), *map(str, arguments)]
         try:
             run = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS_MAX,
-                                 preexec_fn=lambda: os.sched_setaffinity(0, {self.load_core}))
+                                 preexec_fn=lambda: pin(self.load_core))
             problem = run.stderr.strip()
         except subprocess.TimeoutExpired:
             run, problem = None, f"not done after {RUN_SECONDS_MAX} s"
@@ -144,6 +145,7 @@ def parse():
 
 def main():
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     (BUILD / "bench").mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@
 Each is started in a directory of its own, on loopback, on one core, with as many descriptors as it
 may have. What it needs and is not there is fetched by peers.py.
 """
+import ctypes
 import os
 import pathlib
 import re
@@ -17,10 +18,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = ROOT / os.environ.get("B", ".build")
 START_SECONDS = 20
 STOP_SECONDS = 10
+PR_SET_PDEATHSIG = 1
 
 
 class Failure(Exception):
     """A server cannot be started or measured; the text says why."""
+
+
+def pin(core):
+    """For a child to call: one core, and the kernel ends it should the benchmark be killed."""
+    os.sched_setaffinity(0, {core})
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port():
@@ -84,7 +92,7 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 cwd=self.directory, start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, {self.core}))
+                preexec_fn=lambda: pin(self.core))
         deadline = time.monotonic() + START_SECONDS
         while not self.is_up():
             if self.process.poll() is not None or time.monotonic() > deadline:
