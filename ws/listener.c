@@ -217,6 +217,20 @@ static int take_lock(const char *path, struct hc_fault *fault)
 	return r;
 }
 
+/* A socket that a killed hub left behind goes: we hold its lock. Anything else is somebody's. */
+static int remove_stale(const char *path, struct hc_fault *fault)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return 0; /* if there is more to it, bind() will tell */
+	if (S_ISSOCK(st.st_mode))
+		return unlink(path) < 0 ? -errno : 0;
+	hc_fault_set(fault, HC_FAULT_UNAVAILABLE,
+		     "%s is there and is not a socket: move it away, or use another path", path);
+	return -EEXIST;
+}
+
 static int bind_unix(const char *path, struct hc_fault *fault)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -233,7 +247,9 @@ static int bind_unix(const char *path, struct hc_fault *fault)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	(void)unlink(path); /* left behind by a hub that was killed: we hold the lock */
+	r = remove_stale(path, fault);
+	if (r < 0)
+		return r;
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
 	    listen(fd, BACKLOG) < 0) {
 		r = -errno;

@@ -80,7 +80,7 @@ def test_a_bad_configuration_is_told_with_file_and_line(new_hub, name, text, hin
                    if hint and re.match(rf"\[?{hint}", one)), None)
     assert str(hub.config) in line and re.search(r":\d+", line), line
     assert hint in line
-    if number and text.count(hint) == 1:
+    if number and text.count(hint) == 1 and hint != "nonsense":  # told where its first key is
         assert f"{hub.config}:{number}" in line, line
 
 
@@ -154,13 +154,16 @@ def test_a_log_directory_that_is_not_there_is_told(new_hub):
     assert "/nonexistent/events.db" in line
 
 
-def test_a_file_that_is_no_log_is_told_and_left_as_it_is(new_hub):
+def test_a_file_that_is_no_log_is_set_aside_whole_and_told(new_hub):
     hub = new_hub(start=False)
     content = b"this is not a database, it is a letter to my mother" * 100
     (hub.run / "events.db").write_bytes(content)
-    line = complaint(hub.spawn())
-    assert "events.db" in line
-    assert (hub.run / "events.db").read_bytes() == content
+    hub.start()
+    hub.process.wait_line("events.db was damaged .* set aside")
+    aside, = hub.run.glob("events.db.damaged-*")
+    assert aside.read_bytes() == content
+    with hub.rpc() as rpc:
+        assert rpc.publish(progress())["sequences"] == [1]
 
 
 def test_a_registry_that_is_not_there_is_told(new_hub):
@@ -169,7 +172,7 @@ def test_a_registry_that_is_not_there_is_told(new_hub):
 
 
 @pytest.mark.parametrize("text,hint", [
-    ("{", ""), ("[]", ""), ('{"domain":"site","channel":"site","types":{"site.x":{}}}', "site.x"),
+    ("{", ""), ("[]", ""), ('{"domain":"site","channel":"site","types":{"site.x":{}}}', "description"),
     ('{"domain":"job","channel":"jobs","description":"d","types":{"job.progress":'
      '{"description":"d","payload":{"type":"object"}}}}', "job.progress"),
     ('{"domain":"site","channel":"site","description":"d","types":{"site.x":'
@@ -227,8 +230,8 @@ def test_a_loader_without_root_runs_on_the_table_alone_and_says_why(new_hub, pri
     process = Process(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                        program("hostcast-bpf"), "-c", hub.config], env=hub.environment())
     try:
-        line = process.wait_line("(?i)bpf.*(permi|root|capab|privilege)").string
-        assert re.search("mountinfo|table", line), process.output
+        process.wait_line("(?i)bpf.*(permi|root|capab|privilege)")
+        process.wait_line("watching the mounts .*: mountinfo, ")
         assert process.popen.poll() is None
     finally:
         assert process.stop() == 0, process.output
@@ -329,4 +332,10 @@ def test_whatever_dies_is_started_again(own_stack, name):
     wait_for(works, f"publishing after the end of {name}")
     if name != "hostcast-fcgi":
         own_stack.wait_restarted(name, old)
-    wait_for(lambda: rest.read("/healthz")["status"] == "ok", "good health")
+
+    def is_healthy():
+        try:
+            return rest.read("/healthz")["status"] == "ok"
+        except OSError:
+            return False
+    wait_for(is_healthy, "good health")
