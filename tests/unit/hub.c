@@ -7,6 +7,7 @@
 #include "proto/fault.h"
 #include "proto/json.h"
 #include "tests/unit/hub.h"
+#include "ws/frame.h"
 #include "ws/message.h"
 
 #define TURNS_MAX 1000000 /* of the loop until it settles: more, and something spins */
@@ -332,6 +333,19 @@ void client_expect_sequences(struct test_client *client, uint64_t first, size_t 
 			     "%s", json_string_value(json_object_get(message, "type")));
 		json_decref(message);
 	}
+}
+
+void client_expect_close(struct test_client *client, uint16_t code, const char *reason)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer wanted = HC_BUFFER_NULL;
+	const struct hc_buffer *sent = &client->wire.sent;
+	struct hc_str rest = { sent->data + client->n_read, sent->len - client->n_read };
+
+	hc_frame_append_close(&wanted, code, hc_str(reason));
+	cr_expect(hc_str_equal(rest, (struct hc_str){ wanted.data, wanted.len }),
+		  "%zu bytes that are not that close frame", rest.len);
+	cr_expect(client->wire.closed);
+	client->n_read = sent->len;
 }
 
 void client_expect_nothing(struct test_client *client)

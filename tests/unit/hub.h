@@ -91,5 +91,8 @@ void client_expect(struct test_client *client, const char *json);
 /** client_expect_sequences() - the next @n messages must be events @first, @first + 1, ... */
 void client_expect_sequences(struct test_client *client, uint64_t first, size_t n);
 
+/** client_expect_close() - next and last is a close frame */
+void client_expect_close(struct test_client *client, uint16_t code, const char *reason);
+
 /** client_expect_nothing() - all it was sent has been taken */
 void client_expect_nothing(struct test_client *client);

@@ -21,7 +21,7 @@ static const struct {
 	{ UINT64_C(0x0123456789abcdef),
 	  HC_FRAME_TEXT,
 	  10,
-	  { 0x81, 127, 0x01, 0x23, 0x45, 0x67, 0x88, 0xab, 0xcd, 0xef } },
+	  { 0x81, 127, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef } },
 };
 
 Test(frame, the_head_has_the_shortest_form_of_the_length)
@@ -44,4 +44,25 @@ Test(frame, the_text_follows_its_head_as_it_is)
 	hc_frame_append(&buffer, HC_STR(""));
 	cr_assert_eq(buffer.len, 9);
 	cr_expect_arr_eq(buffer.data, "\x81\x05Hello\x81\x00", 9);
+}
+
+Test(frame, a_close_frame_has_the_code_and_the_reason)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer buffer = HC_BUFFER_NULL;
+
+	hc_frame_append_close(&buffer, 4008, HC_STR("slow"));
+	hc_frame_append_close(&buffer, 1000, HC_STR(""));
+	cr_assert_eq(buffer.len, 12);
+	cr_expect_arr_eq(buffer.data, "\x88\x06\x0f\xa8slow\x88\x02\x03\xe8", 12);
+}
+
+Test(frame, a_reason_that_is_too_long_is_cut)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer buffer = HC_BUFFER_NULL;
+	char reason[200];
+
+	memset(reason, 'r', sizeof(reason));
+	hc_frame_append_close(&buffer, 1000, (struct hc_str){ reason, sizeof(reason) });
+	cr_assert_eq(buffer.len, 2 + 125);
+	cr_expect_eq(buffer.data[1], 125);
 }
