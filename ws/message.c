@@ -46,18 +46,10 @@ static void apply_subscription(struct hc_session *session)
 		out_of_memory(session);
 }
 
-static bool check_events(const struct hc_session *session, const json_t *events,
-			 struct hc_fault *fault)
+static bool check_events(const json_t *events, struct hc_fault *fault)
 {
-	size_t max = session->hub->conf->clients.patterns_max;
-	size_t n = session->subscription ? hc_subscription_count(session->subscription) : 0;
-
 	if (!json_is_array(events))
 		return refuse(fault, "events", "must be a list of patterns, as [\"alert.*\"]");
-	if (n + json_array_size(events) > max) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "at most %zu patterns a client", max);
-		return false;
-	}
 	for (size_t i = 0; i < json_array_size(events); i++) {
 		const json_t *event = json_array_get(events, i);
 
@@ -70,6 +62,23 @@ static bool check_events(const struct hc_session *session, const json_t *events,
 		}
 	}
 	return true;
+}
+
+/* Patterns that are there already need no room. */
+static bool check_room(const struct hc_session *session, const json_t *events,
+		       struct hc_fault *fault)
+{
+	const struct hc_subscription *subscription = session->subscription;
+	size_t max = session->hub->conf->clients.patterns_max;
+	size_t n = subscription ? hc_subscription_count(subscription) : 0;
+
+	for (size_t i = 0; i < json_array_size(events); i++)
+		n += !subscription || !hc_subscription_has(subscription, HC_BY_PATTERN,
+							   text_of(json_array_get(events, i)));
+	if (n <= max)
+		return true;
+	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "at most %zu patterns a client", max);
+	return false;
 }
 
 static void answer_events(struct hc_session *session, const char *action, const json_t *events)
@@ -94,7 +103,7 @@ static bool subscribe_events(struct hc_session *session, const json_t *message,
 {
 	const json_t *events = json_object_get(message, "events");
 
-	if (!check_events(session, events, fault))
+	if (!check_events(events, fault) || !check_room(session, events, fault))
 		return false;
 	if (!need_subscription(session))
 		return true;
@@ -131,7 +140,7 @@ static bool unsubscribe_events(struct hc_session *session, const json_t *message
 	const json_t *listed = json_object_get(message, "events");
 	HC_CLEANUP(json_decrefp) json_t *events = NULL;
 
-	if (listed && !check_events(session, listed, fault))
+	if (listed && !check_events(listed, fault))
 		return false;
 	events = listed ? json_incref((json_t *)(uintptr_t)listed) : all_events(session);
 	/* Taking single patterns out of "everything" leaves everything. */

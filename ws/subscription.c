@@ -74,6 +74,12 @@ void hc_subscription_remove(struct hc_subscription *subscription, enum hc_subscr
 		(subscription->n - i) * sizeof(subscription->items[0]));
 }
 
+bool hc_subscription_has(const struct hc_subscription *subscription, enum hc_subscribed_by by,
+			 struct hc_str text)
+{
+	return find(subscription, by, text) < subscription->n;
+}
+
 size_t hc_subscription_count(const struct hc_subscription *subscription)
 {
 	return subscription->n;

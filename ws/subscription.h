@@ -30,6 +30,10 @@ bool hc_subscription_add(struct hc_subscription *subscription, enum hc_subscribe
 void hc_subscription_remove(struct hc_subscription *subscription, enum hc_subscribed_by by,
 			    struct hc_str text);
 
+/** hc_subscription_has() - whether it is in it */
+bool hc_subscription_has(const struct hc_subscription *subscription, enum hc_subscribed_by by,
+			 struct hc_str text);
+
 size_t hc_subscription_count(const struct hc_subscription *subscription);
 
 /** hc_subscription_at() - one of them, in the order in which they were added; borrowed */
