@@ -132,6 +132,8 @@ static bool take_row(void *context, const struct hc_row *row)
 	struct hc_catchup_job *job = context;
 	const struct hc_type *type = hc_types_find(job->catchup->types, row->type);
 
+	if (!job->first)
+		job->first = row->sequence;
 	if (row->sequence > job->until)
 		return false;
 	if (is_wanted(job, row, type)) {

@@ -37,9 +37,10 @@ struct hc_catchup_job {
 	bool all_users; /* addressed events, whoever they are for */
 	/* the answer */
 	struct hc_buffer page;
-	uint64_t last; /* the newest sequence looked at; `after` if there was none */
-	uint64_t n;    /* events wanted */
-	int error;     /* 0 or -errno */
+	uint64_t first; /* the oldest sequence behind `after`; 0 if there was none */
+	uint64_t last;	/* the newest sequence looked at; `after` if there was none */
+	uint64_t n;	/* events wanted */
+	int error;	/* 0 or -errno */
 	/* the catch-up's own */
 	struct hc_catchup *catchup;
 	struct hc_catchup_job *next;

@@ -145,25 +145,6 @@ static void drop_job(struct hc_session *session)
 	session->job = NULL;
 }
 
-static void on_page(struct hc_catchup_job *job)
-{
-	struct hc_session *session = job->owner;
-
-	session->job = NULL;
-	if (job->error) {
-		hc_err("client %llu: cannot read the log behind %llu: %s, disconnecting",
-		       (unsigned long long)session->id, (unsigned long long)job->after,
-		       strerror(-job->error));
-		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
-		return;
-	}
-	session->sequence = job->last;
-	hc_buffer_append(&session->waiting, job->page.data, job->page.len);
-	if (session->waiting.failed)
-		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-	hc_wire_want_write(session->wire);
-}
-
 /* ---- resume ------------------------------------------------------------------------------- */
 
 /* What connection.resumed says. Positions with sequence 0 and no epoch are left out. */
@@ -252,18 +233,24 @@ static void resume_in_ring(struct hc_session *session, const struct hc_position 
 	be_behind(session, slot, since->sequence);
 }
 
-/* The first event still kept that comes after @sequence; more than one further if some are gone. */
-static uint64_t first_kept(const struct hc_session *session, uint64_t sequence)
+/*
+ * The first event that was left behind the position of a job. It is what the job saw, and not what
+ * is kept by now: the log may be trimmed before a job runs, and again before its answer is taken.
+ */
+static uint64_t first_left(const struct hc_catchup_job *job)
 {
+	const struct hc_session *session = job->owner;
 	uint64_t oldest = session->hub->store->oldest;
 
-	return sequence + 1 < oldest ? oldest : sequence + 1;
+	if (job->first)
+		return job->first;
+	return oldest > job->after + 1 ? oldest : job->after + 1;
 }
 
 static void on_counted(struct hc_catchup_job *job)
 {
 	struct hc_session *session = job->owner;
-	uint64_t first = first_kept(session, session->sequence);
+	uint64_t first = first_left(job);
 	struct resumed resumed = {
 		.from = position_here(session, session->sequence),
 		.to = job->until,
@@ -317,9 +304,8 @@ void hc_session_resume(struct hc_session *session, const struct hc_position *sin
 /* ---- catching up -------------------------------------------------------------------------- */
 
 /* The log was trimmed under a client that was reading it: it is told before it goes on. */
-static void skip_trimmed(struct hc_session *session)
+static void skip_to(struct hc_session *session, uint64_t first)
 {
-	uint64_t first = first_kept(session, session->sequence);
 	struct resumed resumed = {
 		.from = position_here(session, session->sequence),
 		.to = hc_ring_sequence(session->hub->ring),
@@ -334,6 +320,27 @@ static void skip_trimmed(struct hc_session *session)
 	tell_resumed(session, &resumed);
 }
 
+static void on_page(struct hc_catchup_job *job)
+{
+	struct hc_session *session = job->owner;
+
+	session->job = NULL;
+	if (job->error) {
+		hc_err("client %llu: cannot read the log behind %llu: %s, disconnecting",
+		       (unsigned long long)session->id, (unsigned long long)job->after,
+		       strerror(-job->error));
+		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
+		return;
+	}
+	skip_to(session, first_left(job));
+	if (job->last > session->sequence)
+		session->sequence = job->last;
+	hc_buffer_append(&session->waiting, job->page.data, job->page.len);
+	if (session->waiting.failed)
+		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+	hc_wire_want_write(session->wire);
+}
+
 static void continue_in_log(struct hc_session *session)
 {
 	struct hc_catchup_job *job;
@@ -345,7 +352,6 @@ static void continue_in_log(struct hc_session *session)
 		be_behind(session, slot, session->sequence);
 		return;
 	}
-	skip_trimmed(session);
 	job = new_job(session, on_page);
 	if (!job)
 		return;

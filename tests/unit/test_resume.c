@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Positions at random, against a model of what a client is owed: every event it wants that is
+ * logged behind its position either reaches it, once and in order, or is announced as missed before
+ * what follows it; and announced is only what the log has forgotten.
+ *
+ * Clients block, come back, and resume wherever they like, while events come, ring and log trim.
+ */
+#include <criterion/criterion.h>
+
+#include "tests/unit/hub.h"
+
+#define N_EVENTS  1500
+#define N_CLIENTS 8
+
+struct world {
+	struct test_hub test;
+	uint64_t random;
+	const struct hc_type *types[N_EVENTS + 1]; /* by sequence */
+	bool addressed[N_EVENTS + 1];
+	struct test_client clients[N_CLIENTS];
+	struct hc_filter filters[N_CLIENTS];
+	uint64_t sinces[N_CLIENTS];
+};
+
+static bool is_wanted(const struct world *world, size_t client, uint64_t sequence)
+{
+	return !world->addressed[sequence] &&
+	       hc_filter_has(&world->filters[client], world->types[sequence]);
+}
+
+/* The first wanted sequence behind @after, or N_EVENTS + 1. */
+static uint64_t next_wanted(const struct world *world, size_t client, uint64_t after)
+{
+	uint64_t sequence = after + 1;
+
+	while (sequence <= N_EVENTS &&
+	       (!world->types[sequence] || !is_wanted(world, client, sequence)))
+		sequence++;
+	return sequence;
+}
+
+/* ---- the audit ---------------------------------------------------------------------------- */
+
+static uint64_t sequence_at(const json_t *payload, const char *key)
+{
+	const char *text = json_string_value(json_object_get(payload, key));
+	struct hc_position position;
+
+	cr_assert(text && hc_position_parse(&position, hc_str(text)), "%s", key);
+	return position.sequence;
+}
+
+/* Takes a connection.resumed message; returns up to where all is accounted for now. */
+static uint64_t audit_resumed(const struct world *world, size_t client, const json_t *payload,
+			      uint64_t accounted)
+{
+	const char *reason = json_string_value(json_object_get(payload, "reason"));
+	uint64_t from = sequence_at(payload, "from"), missed_to;
+
+	if (json_is_true(json_object_get(payload, "complete")))
+		return from;
+	cr_assert(reason && (!strcmp(reason, "lagged") || !strcmp(reason, "trimmed")));
+	cr_assert_eq(sequence_at(payload, "missed_from"), from + 1);
+	missed_to = sequence_at(payload, "missed_to");
+	cr_assert_gt(missed_to, from);
+	cr_assert_lt(missed_to, world->test.hub.store->oldest, "what is still kept is not missed");
+	if (!strcmp(reason, "lagged")) /* it did not ask to go elsewhere */
+		cr_assert_gt(next_wanted(world, client, accounted), from,
+			     "a gap before what is said to be missed");
+	return missed_to;
+}
+
+static uint64_t audit_message(const struct world *world, size_t client, const json_t *message,
+			      uint64_t accounted)
+{
+	const json_t *sequence = json_object_get(message, "sequence");
+	const char *type = json_string_value(json_object_get(message, "type"));
+
+	if (!strcmp(type, "connection.resumed"))
+		return audit_resumed(world, client, json_object_get(message, "payload"), accounted);
+	if (!sequence) /* volatile */
+		return accounted;
+	cr_assert_eq((uint64_t)json_integer_value(sequence), next_wanted(world, client, accounted),
+		     "behind %llu", (unsigned long long)accounted);
+	return (uint64_t)json_integer_value(sequence);
+}
+
+static void audit(struct world *world, size_t client)
+{
+	uint64_t accounted = world->sinces[client];
+	size_t n_messages = 0;
+	json_t *message;
+
+	while ((message = client_next(&world->clients[client]))) {
+		accounted = audit_message(world, client, message, accounted);
+		json_decref(message);
+		n_messages++;
+	}
+	cr_assert_gt(n_messages, 0);
+	cr_assert_gt(next_wanted(world, client, accounted), world->test.hub.store->newest,
+		     "it was not given everything");
+}
+
+/* ---- what happens ------------------------------------------------------------------------- */
+
+/* Any type but those that say something of the connection itself. */
+static const struct hc_type *some_type(struct world *world)
+{
+	const struct hc_types *types = test_types();
+	const struct hc_type *type;
+
+	do
+		type = hc_types_at(types, test_random(&world->random) % hc_types_count(types));
+	while (!strcmp(type->domain, "connection"));
+	return type;
+}
+
+static void publish(struct world *world)
+{
+	const struct hc_type *type = some_type(world);
+	uint64_t sequence = world->test.hub.store->newest + 1;
+	bool addressed = test_random(&world->random) % 8 == 0;
+
+	if (!type->is_volatile) {
+		world->types[sequence] = type;
+		world->addressed[sequence] = addressed;
+	}
+	test_hub_log(&world->test, test_record_sized(type, addressed ? "alice" : NULL,
+						     test_random(&world->random) % 2000));
+}
+
+/* What one turn brings is shown before anything else happens. */
+static void turn(struct world *world)
+{
+	for (uint64_t n = 1 + test_random(&world->random) % 4;
+	     n && world->test.hub.store->newest < N_EVENTS; n--)
+		publish(world);
+	test_hub_show(&world->test);
+}
+
+static struct hc_position somewhere(struct world *world)
+{
+	struct hc_position position = { .sequence = test_random(&world->random) %
+						    (world->test.hub.store->newest + 1) };
+
+	strcpy(position.epoch, world->test.hub.store->epoch);
+	return position;
+}
+
+static void enter(struct world *world, size_t i)
+{
+	struct test_client *client = &world->clients[i];
+	uint64_t sparse = test_random(&world->random) % 3;
+	struct hc_position since = somewhere(world);
+
+	for (size_t j = 0; j < HC_FILTER_WORDS; j++) {
+		world->filters[i].bits[j] = test_random(&world->random);
+		if (sparse == 0)
+			world->filters[i].bits[j] |= ~test_random(&world->random);
+		if (sparse == 1)
+			world->filters[i].bits[j] &= test_random(&world->random);
+	}
+	world->sinces[i] = since.sequence;
+	client_open(client, &world->test, "/ws/events", NULL);
+	cr_assert(hc_session_set_filter(&client->session, &world->filters[i]));
+	hc_session_resume(&client->session, &since);
+}
+
+static void do_something(struct world *world, size_t i)
+{
+	struct test_client *client = &world->clients[i];
+	struct hc_position since;
+
+	switch (test_random(&world->random) % 8) {
+	case 0:
+		client->wire.room = test_random(&world->random) % 5000;
+		break;
+	case 1:
+	case 2:
+		client->wire.blocked = false;
+		client->wire.room = test_random(&world->random) % 300000;
+		break;
+	case 3:
+		if (test_random(&world->random) % 20)
+			break;
+		since = somewhere(world);
+		hc_session_resume(&client->session, &since);
+		break;
+	case 4:
+		test_hub_settle(&world->test);
+		break;
+	default:
+		break;
+	}
+}
+
+static void live(struct world *world)
+{
+	while (world->test.hub.store->newest < N_EVENTS) {
+		turn(world);
+		do_something(world, test_random(&world->random) % N_CLIENTS);
+	}
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		world->clients[i].wire.blocked = false;
+		world->clients[i].wire.room = SIZE_MAX;
+	}
+	test_hub_settle(&world->test);
+}
+
+static void run(uint64_t seed, uint64_t ring_bytes, uint64_t log_bytes)
+{
+	static struct world world; /* too large for the stack */
+
+	world = (struct world){ .random = seed };
+	test_hub_open(&world.test, ring_bytes, log_bytes);
+	while (world.test.hub.store->newest < 200)
+		turn(&world);
+	for (size_t i = 0; i < N_CLIENTS; i++)
+		enter(&world, i);
+	live(&world);
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		audit(&world, i);
+		client_close(&world.clients[i]);
+	}
+	test_hub_close(&world.test);
+}
+
+Test(resume, nothing_is_lost_silently_with_a_long_log_and_a_short_ring)
+{
+	for (uint64_t seed = 1; seed <= 4; seed++)
+		run(seed, 20000, UINT64_C(1) << 30);
+}
+
+Test(resume, nothing_is_lost_silently_while_the_log_is_trimmed)
+{
+	for (uint64_t seed = 11; seed <= 16; seed++)
+		run(seed, 20000, 100000);
+}
+
+Test(resume, nothing_is_lost_silently_with_a_log_as_short_as_the_ring)
+{
+	for (uint64_t seed = 21; seed <= 26; seed++)
+		run(seed, 30000, 30000);
+}
+
+Test(resume, nothing_is_lost_silently_with_a_ring_that_has_it_all)
+{
+	for (uint64_t seed = 31; seed <= 32; seed++)
+		run(seed, UINT64_C(1) << 30, UINT64_C(1) << 30);
+}
