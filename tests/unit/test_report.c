@@ -128,9 +128,8 @@ static const struct {
 Test(report, hostile_names_are_clean_text_with_their_bytes_beside_it)
 {
 	for (size_t i = 0; i < HC_ARRAY_LEN(hostile); i++) {
-		HC_CLEANUP(hc_buffer_deinit)
-		struct hc_buffer event = HC_BUFFER_NULL,
-				 wanted = event;
+		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
+		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer wanted = HC_BUFFER_NULL;
 		HC_CLEANUP(hc_device_unrefp)
 		struct hc_device *device =
 			hc_device_new(hostile[i].raw, hostile[i].raw, hostile[i].raw, NULL, false);
@@ -156,7 +155,8 @@ Test(report, hostile_names_are_clean_text_with_their_bytes_beside_it)
 
 Test(report, status_and_gap_follow_their_schemas)
 {
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL, gap = event;
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer gap = HC_BUFFER_NULL;
 	struct hc_reasons reasons = { .n = 0 };
 	const struct hc_status status = { .monitoring_enabled = true,
 					  .mode = "mountinfo",
