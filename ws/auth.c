@@ -145,7 +145,7 @@ struct hc_grant *hc_auth_check(const struct hc_auth *auth, struct hc_str token,
 
 	if (!auth->key_len)
 		return refuse(fault, "this hub takes no tokens: [auth] key_file is not set");
-	if (token.len > HC_TOKEN_LEN_MAX || memchr(token.s, '\0', token.len))
+	if (!token.len || token.len > HC_TOKEN_LEN_MAX || memchr(token.s, '\0', token.len))
 		return refuse(fault, "the token is not valid");
 	memcpy(text, token.s, token.len);
 	text[token.len] = '\0';

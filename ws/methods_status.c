@@ -167,7 +167,7 @@ bool hc_method_connections(const struct hc_request *request, struct hc_fault *fa
 	if (!check_admin(request, fault))
 		return false;
 	msgpack_pack_map(&pk, 2);
-	hc_pack_key(&pk, "clients");
+	hc_pack_key(&pk, "connections");
 	msgpack_pack_array(&pk, hub->sessions->n);
 	for (const struct hc_session *session = hub->sessions->head; session;
 	     session = session->next)

@@ -14,6 +14,7 @@
 
 #define READ_LEN     (64 * 1024)       /* bytes a turn and peer */
 #define WAITING_MAX  (4 * 1024 * 1024) /* bytes of unread answers above which a peer is not read */
+#define BROKEN_MAX   16		       /* in a row */
 #define PENDING_MAX  1024	       /* unanswered requests above which a peer is not read */
 #define OUT_KEPT_MAX (64 * 1024)       /* bytes of an emptied buffer worth keeping */
 
@@ -177,6 +178,22 @@ static void end_with_fault(struct hc_peer *peer, const struct hc_fault *fault)
 	hc_peer_send(peer, &message);
 }
 
+static void handle_message(struct hc_peer *peer, const struct hc_rpc_message *message)
+{
+	peer->n_broken = 0;
+	hc_method_handle(peer, message);
+}
+
+/* A message that is not one is told and skipped; somebody who sends nothing else speaks something
+ * else. */
+static void skip_broken(struct hc_peer *peer, uint32_t id, const struct hc_fault *fault)
+{
+	if (++peer->n_broken > BROKEN_MAX)
+		end_with_fault(peer, fault);
+	else
+		hc_peer_fail(peer, id, fault);
+}
+
 static void handle_messages(struct hc_peer *peer)
 {
 	while (takes_messages(peer)) {
@@ -187,13 +204,13 @@ static void handle_messages(struct hc_peer *peer)
 		if (r == HC_RPC_E_MORE)
 			return;
 		if (r == HC_RPC_E_MESSAGE)
-			hc_peer_fail(peer, message.id, &fault);
+			skip_broken(peer, message.id, &fault);
 		else if (r == HC_RPC_E_MALFORMED)
 			end_with_fault(peer, &fault);
 		else if (r)
 			leave(peer, "no memory for its message");
 		else
-			hc_method_handle(peer, &message);
+			handle_message(peer, &message);
 	}
 }
 

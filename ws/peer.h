@@ -33,7 +33,8 @@ struct hc_peer {
 	uid_t uid; /* SO_PEERCRED, unix(7): of the process that connected */
 	pid_t pid;
 	enum hc_role role;
-	size_t n_pending; /* requests that are not answered yet */
+	size_t n_pending;      /* requests that are not answered yet */
+	unsigned int n_broken; /* messages in a row that were none of this protocol */
 	struct hc_rpc_reader reader;
 	struct hc_buffer out;
 	size_t sent;	      /* bytes of `out` */

@@ -345,10 +345,12 @@ def test_a_filtered_page_goes_on_behind_what_it_left_out(rest):
     assert [event["sequence"] for event in page["events"]] == [first + 32]
 
 
-def test_a_position_of_another_epoch_is_refused_not_guessed(rest):
-    answer = rest.get("/api/events?after=0123456789abcdef-1")
-    assert answer.status in (400, 404, 410), answer
-    assert "epoch" in answer.json["detail"], answer
+def test_a_position_of_another_epoch_is_told_and_the_page_begins_anew(rest):
+    page = rest.read("/api/events?after=0123456789abcdef-1&limit=1")
+    assert page["complete"] is False and page["reason"] == "epoch"
+    assert page["missed_from"] == "0123456789abcdef-2"
+    assert page["missed_to"] == f"{page['epoch']}-{page['oldest'] - 1}"
+    assert page["events"][0]["sequence"] == page["oldest"]
 
 
 # ---- what there is to see -------------------------------------------------------------------

@@ -308,7 +308,7 @@ def test_a_token_grants_over_the_socket_what_the_uid_does_not(hub, privileged):
 
 @pytest.mark.parametrize("message", [
     [], 7, None, "hello", {}, [0], [0, 1], [0, 1, "status"], [0, 1, "status", {}],
-    [0, 1, "status", []], [0, 1, "status", [7]], [0, 1, "status", [{}, {}]], [0, 1, 7, [{}]],
+    [0, 1, "status", [7]], [0, 1, "status", [{}, {}]], [0, 1, 7, [{}]],
     [0, "one", "status", [{}]], [0, -1, "status", [{}]], [0, 2 ** 40, "status", [{}]],
     [3, 1, "status", [{}]], [0, 1, "status", [{}], 9], [0, 1, None, [{}]],
     [1, 99, None, {}], [1, 1, {"code": "internal"}, None], [2, 7, [{}]], [2, "x"],

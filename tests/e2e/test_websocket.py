@@ -9,7 +9,7 @@ import websockets
 from harness.events import (RFC3339_MS, assert_standard, completed, is_for_job, jobs,
                             mounted, progress, task, unique, unmounted)
 from harness.processes import wait_for
-from harness.websocket import CLOSE, CONTINUATION, PING, PONG, TEXT, frame
+from harness.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
 MESSAGE_MAX = 65536
 
@@ -22,7 +22,8 @@ def client(hub):
 
 def marked(rpc, client, *events):
     """Publish, and all that the client gets of it: up to an event that everybody gets."""
-    rpc.publish(*events)
+    if events:
+        rpc.publish(*events)
     end = {"type": "notification", "payload": {"type": "test", "title": unique(), "message": "m",
                                                "level": "info"}}
     rpc.publish(end)
@@ -334,13 +335,17 @@ def test_a_trimmed_ring_is_read_from_the_log(new_hub):
 # ---- the handshake ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", ["/", "/ws/nothing", "/ws/events/", "/ws/eventsx", "/ws/event",
-                                  "//ws/events", "/ws/../ws/events", "/WS/EVENTS", "/api/events",
-                                  "/" + "x" * 2000])
+                                  "/ws", "/WS/EVENTS", "/api/events"])
 def test_an_unknown_endpoint_is_404(hub, path):
     with hub.raw(path) as raw:
         assert raw.status == 404, raw.status
         assert raw.headers["content-type"] == "application/problem+json"
         assert raw.json["type"] == "urn:hostcast:problem:not_found"
+
+
+def test_a_path_that_is_too_long_is_refused(hub):
+    with hub.raw("/" + "x" * 2000) as raw:
+        assert raw.status in (404, 414, 431), raw.status
 
 
 def test_a_request_without_upgrade_is_426(hub):
@@ -426,9 +431,13 @@ def test_a_message_above_the_limit_is_closed_1009(hub, client):
 
 
 def test_a_frame_that_announces_too_much_is_closed_before_it_comes(raw):
-    raw.send(frame(TEXT, b"", length=1 << 40))
-    raw.send(b"x" * 4096)
-    assert raw.wait_close() in (1009, 1002, None)
+    raw.send(frame(BINARY, b"", length=1 << 40))
+    try:
+        for _ in range(64):
+            raw.send(b"x" * 16384)
+    except (BrokenPipeError, ConnectionResetError):
+        return  # closed so early that we did not get to read why
+    assert raw.wait_close() in (1009, None)
 
 
 def test_fragments_that_add_up_to_too_much_are_closed_1009(raw):
