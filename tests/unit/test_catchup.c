@@ -24,7 +24,8 @@ static void on_done(struct hc_catchup_job *job)
 	answer->n = job->n;
 	answer->last = job->last;
 	answer->error = job->error;
-	hc_buffer_append(&answer->page, job->page.data, job->page.len);
+	if (job->page.len)
+		hc_buffer_append(&answer->page, job->page.data, job->page.len);
 }
 
 static void encode_sequence(struct hc_catchup_job *job, const struct hc_event *event)
