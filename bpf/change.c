@@ -93,7 +93,8 @@ static void init_claim(struct hc_change *change, const struct hc_difference *dif
 		.source = row->source,
 		.device = (uint64_t)row->major << 32 | row->minor,
 		.scan = options->scan,
-		.late_ns = options->now_ns + HC_ACTOR_WAIT_NS,
+		.late_ns = options->now_ns + (is_gone && !difference->moved ? HC_ACTOR_WAIT_GONE_NS
+									    : HC_ACTOR_WAIT_NS),
 		.matched = difference->kind == HC_DIFFERENCE_REVEALED, /* nobody did that */
 	};
 }
