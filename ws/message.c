@@ -134,6 +134,14 @@ static json_t *all_events(const struct hc_session *session)
 	return events;
 }
 
+static bool names_everything(const json_t *events)
+{
+	for (size_t i = 0; i < json_array_size(events); i++)
+		if (hc_str_is(text_of(json_array_get(events, i)), "*"))
+			return true;
+	return false;
+}
+
 static bool unsubscribe_events(struct hc_session *session, const json_t *message,
 			       struct hc_fault *fault)
 {
@@ -144,7 +152,7 @@ static bool unsubscribe_events(struct hc_session *session, const json_t *message
 		return false;
 	events = listed ? json_incref((json_t *)(uintptr_t)listed) : all_events(session);
 	/* Taking single patterns out of "everything" leaves everything. */
-	if (!session->subscription && listed) {
+	if (!session->subscription && !names_everything(events)) {
 		answer_events(session, "unsubscribed", events);
 		return true;
 	}

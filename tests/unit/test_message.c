@@ -99,6 +99,18 @@ Test(message, unsubscribing_from_everything_leaves_nothing)
 	end(&talk);
 }
 
+Test(message, unsubscribing_from_the_star_leaves_nothing_either)
+{
+	struct talk talk;
+
+	begin(&talk, "/ws/events");
+	expect_answer(&talk, "{\"action\":\"unsubscribe\",\"events\":[\"job.*\",\"*\"]}",
+		      "{\"action\":\"unsubscribed\",\"events\":[\"job.*\",\"*\"]}");
+	cr_expect_not(gets(&talk, "job.progress"));
+	cr_expect_not(gets(&talk, "alert.created"));
+	end(&talk);
+}
+
 Test(message, channels_are_subscribed_to_by_name)
 {
 	struct talk talk;
