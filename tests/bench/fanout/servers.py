@@ -260,7 +260,10 @@ http {{
 """)
 
     def command(self):
-        return [str(self.peers.nginx()), "-p", str(self.directory), "-c", "nginx.conf",
+        # Whatever its configuration says, with this module nginx wants /var/lib/nginx.
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                "mount -t tmpfs nginx /var/lib && mkdir /var/lib/nginx && exec \"$@\"", "sh",
+                str(self.peers.nginx()), "-p", str(self.directory), "-c", "nginx.conf",
                 "-e", "stderr"]
 
     def arguments(self):
