@@ -14,8 +14,13 @@
 #include "proto/pattern.h"
 #include "ws/method.h"
 
-/* What only root, or a token that grants it, may say: it is about the host itself. */
-static const char *const protected_patterns[] = { "device.*", "detector.*", "file.*" };
+/*
+ * What only root, or a token that grants it, may say: it is about the host itself, or it is what
+ * the hub says to a client about its connection.
+ */
+static const char *const protected_patterns[] = {
+	"device.*", "detector.*", "file.*", "connection.*", "error", "ping", "pong",
+};
 
 static bool is_protected(struct hc_str type)
 {
@@ -98,8 +103,8 @@ static bool read_key(struct hc_batch *batch, const struct hc_request *request,
 	const msgpack_object *key = hc_map_get(request->params, "key");
 	msgpack_packer pk = hc_codec_packer(&packed);
 
-	if (!key)
-		return true;
+	if (!key || !hc_batch_is_logged(batch))
+		return true; /* what is not logged is not repeated either */
 	if (key->type != MSGPACK_OBJECT_STR || !key->via.str.size ||
 	    key->via.str.size > HC_BATCH_KEY_MAX ||
 	    memchr(key->via.str.ptr, '\0', key->via.str.size))

@@ -10,8 +10,8 @@
 #include "ws/session.h"
 
 #define LOOK_MS_MIN   50
-#define LOOK_MS_MAX   1000
-#define KILL_AFTER_MS 2000 /* for the close frame to leave once the socket is known to be stuck */
+#define LOOK_MS_MAX   500
+#define KILL_AFTER_MS 1000 /* for the close frame to leave once the socket is known to be stuck */
 
 static bool has_unsent(const struct hc_session *session)
 {

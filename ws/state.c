@@ -69,7 +69,7 @@ bool hc_state_apply(struct hc_state *state, struct hc_record *record)
 	size_t key_len = sizeof(type->index) + record->state_key.len;
 	struct entry *entry;
 
-	if (!type)
+	if (!type || record->to.len)
 		return true;
 	entry = entry_new(type, record->state_key);
 	if (!entry)

@@ -16,6 +16,8 @@ HC_DEFINE_CLEANUP(struct hc_state *, hc_state_free);
 /**
  * hc_state_apply() - take note of a committed event: retain it, or clear what it clears
  *
+ * Events to one user are not retained: what is retained is for everybody.
+ *
  * Return: whether there was memory.
  */
 bool hc_state_apply(struct hc_state *state, struct hc_record *record);

@@ -194,7 +194,9 @@ static int insert_record(struct sqlite_store *store, struct hc_record *record, u
 
 	record->sequence = sequence;
 	r = insert_event(store, record);
-	if (!r && record->type->retained_key)
+	if (r || record->to.len)
+		return r;
+	if (record->type->retained_key)
 		r = retain(store, record);
 	if (!r && record->type->clears)
 		r = clear_retained(store, record);

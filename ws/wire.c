@@ -46,4 +46,6 @@ void hc_wire_await_close(struct lws *wire)
 void hc_wire_kill(struct lws *wire)
 {
 	lws_set_timeout(wire, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	/* Without a wake-up it would wait for the next event on one of the library's sockets. */
+	lws_cancel_service(lws_get_context(wire));
 }

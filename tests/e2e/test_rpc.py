@@ -228,6 +228,16 @@ def test_state_holds_what_is_mounted_and_forgets_what_is_not(rpc):
     assert rpc.refused("state", type="no.such").code == "unknown_type"
 
 
+def test_an_event_to_one_user_does_not_become_everybodys_state(rpc):
+    def status(name, **more):
+        return {"type": "device.status", "payload": {"device": {"name": name}}, **more}
+
+    rpc.publish(status("for all"))
+    rpc.publish(status("for bob", to="bob"))
+    event, = rpc.call("state", type="device.status")["events"]
+    assert event["payload"]["device"]["name"] == "for all"
+
+
 def test_status_types_and_connections_are_answered(hub, rpc):
     status = rpc.call("status")
     assert status["epoch"] == rpc.greeting["epoch"] and status["sequence"] >= 0
@@ -280,14 +290,15 @@ def publish_as(hub, uid, *events):
 
 
 @pytest.mark.parametrize("uid", [33, 1000, 65534])
-def test_only_root_publishes_what_the_kernel_tells(hub, privileged, uid):
+def test_only_root_publishes_what_the_kernel_and_the_hub_tell(hub, privileged, uid):
     hub.socket.chmod(0o666)
     detector = {"type": "detector.status", "payload": {"running": True,
                                                        "monitoring_enabled": True}}
+    resumed = {"type": "connection.established", "payload": {"connection_id": "forged"}}
     answers = publish_as(hub, uid, mounted("/media/forged"), unmounted("/media/forged"),
-                         detector, progress())
-    assert [answer.get("code") for answer in answers[:3]] == ["forbidden"] * 3, answers
-    assert answers[3].get("sequences"), "a job may be published by anyone on the socket"
+                         detector, resumed, progress())
+    assert [answer.get("code") for answer in answers[:4]] == ["forbidden"] * 4, answers
+    assert answers[4].get("sequences"), "a job may be published by anyone on the socket"
     with hub.rpc() as rpc:
         assert "/media/forged" not in str(rpc.call("state", type="device.mounted"))
 
