@@ -10,7 +10,8 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
-#define SAVE_PAUSE_MS 100 /* between two writes of the state file */
+#define SAVE_SHARE     9   /* a save is followed by so many times its own time without one */
+#define SAVE_PAUSE_MAX 100 /* ms */
 
 struct hc_publisher {
 	struct hc_publisher_options options;
@@ -101,15 +102,22 @@ static void save_state(struct hc_publisher *publisher)
 			path, strerror(-r));
 }
 
+/*
+ * What a loader that is killed has told but not saved is told again when it returns. So the pause
+ * between two saves is no longer than it takes to keep them to a tenth of the time.
+ */
 static void save_timer_fired(uv_timer_t *timer)
 {
 	struct hc_publisher *publisher = hc_container_of(timer, struct hc_publisher, save_timer);
+	uint64_t began_ns = hc_monotonic_ns(), pause_ms;
 
 	if (!publisher->save_wanted)
 		return;
 	save_state(publisher);
+	pause_ms = (hc_monotonic_ns() - began_ns) * SAVE_SHARE / 1000000 + 1;
 	/* Fails only when closing. */
-	(void)uv_timer_start(timer, save_timer_fired, SAVE_PAUSE_MS, 0);
+	(void)uv_timer_start(timer, save_timer_fired,
+			     pause_ms < SAVE_PAUSE_MAX ? pause_ms : SAVE_PAUSE_MAX, 0);
 }
 
 static void save_soon(struct hc_publisher *publisher)
