@@ -127,10 +127,10 @@ static void save_soon(struct hc_publisher *publisher)
 		(void)uv_timer_start(&publisher->save_timer, save_timer_fired, 0, 0);
 }
 
-struct hc_table *hc_publisher_load(struct hc_publisher *publisher, const struct hc_state_of *of)
+void hc_publisher_restore(struct hc_publisher *publisher, const struct hc_state_of *of)
 {
 	const char *path = publisher->options.conf->mounts.state_file;
-	struct hc_table *before = NULL;
+	HC_CLEANUP(hc_table_unrefp) struct hc_table *before = NULL;
 	bool enabled = true;
 	int r;
 
@@ -140,13 +140,10 @@ struct hc_table *hc_publisher_load(struct hc_publisher *publisher, const struct 
 		hc_warn("%s: %s, ignoring what was known before", path, strerror(-r));
 	else if (r == HC_STATE_E_INVALID)
 		hc_warn("%s: is damaged, ignoring what was known before", path);
-	if (r)
-		return NULL;
-	if (!enabled) {
-		hc_notice("monitoring is still switched off, as it was before the restart");
-		publisher->silent = hc_table_ref(before);
-	}
-	return before;
+	if (r || enabled)
+		return;
+	hc_notice("monitoring is still switched off, as it was before the restart");
+	publisher->silent = hc_take(before);
 }
 
 /* ---- what the hub lacks --------------------------------------------------------------------- */

@@ -34,13 +34,14 @@ struct hc_publisher_options {
 int hc_publisher_new(struct hc_publisher **ret, const struct hc_publisher_options *options);
 
 /**
- * hc_publisher_load() - read the state file
+ * hc_publisher_restore() - go on as the state file says
  * @of: of this boot, namespace and kind of ids; copied
  *
- * If monitoring was switched off, it still is. Return: a new reference to the table as it was told
- * last, or NULL if that is not known (logged, if it should be).
+ * If monitoring was switched off, it still is, and what was mounted then is what has been told.
+ * Otherwise the hub knows better than the file what was told: what it lacks, or has too much, is
+ * told once it has been asked.
  */
-struct hc_table *hc_publisher_load(struct hc_publisher *publisher, const struct hc_state_of *of);
+void hc_publisher_restore(struct hc_publisher *publisher, const struct hc_state_of *of);
 
 /** hc_publisher_start() - connect to the hub, and keep the state file */
 void hc_publisher_start(struct hc_publisher *publisher);

@@ -472,7 +472,6 @@ static int lookup_all(struct hc_watch *watch)
 
 static int take_first_snapshot(struct hc_watch *watch)
 {
-	HC_CLEANUP(hc_table_unrefp) struct hc_table *before = NULL;
 	struct hc_state_of of = { .mount_namespace = watch->ns.identity,
 				  .unique_ids = watch->reader.uses_statmount };
 	int r;
@@ -482,10 +481,8 @@ static int take_first_snapshot(struct hc_watch *watch)
 		r = hc_reader_read(&watch->reader, &watch->table);
 	if (r)
 		return r;
-	before = hc_publisher_load(watch->publisher, &of);
-	if (before)
-		r = add_differences(watch, before, true);
-	return r ? r : lookup_all(watch);
+	hc_publisher_restore(watch->publisher, &of);
+	return lookup_all(watch);
 }
 
 static int init_parts(struct hc_watch *watch)

@@ -139,7 +139,7 @@ const struct hc_option hc_options[] = {
 	    "Mount paths never told, as glob(7) patterns.", RESTART },
 	  HC_OPTION_LIST, AT(mounts.exclude_paths), 0, 0, NULL },
 	{ { "mounts", "state", "/run/hostcast/mounts",
-	    "The table as it was told last: what changed while the loader was away is told on its return.", RESTART },
+	    "The table as it was told last: with it, monitoring that is switched off stays so over a restart.", RESTART },
 	  HC_OPTION_PATH, AT(mounts.state_file), 1, 0, NULL },
 	{ { "mounts", "reconcile", "60s",
 	    "How often the whole table is compared, whatever was noticed.", RESTART },
