@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was told last, in a file: a loader that returns with monitoring switched off goes on from it.
+ * What was told last, in a file: a loader that returns with monitoring switched off goes on from
+ * it.
  *
  * It is worth nothing after a reboot or in another mount namespace, where the ids begin anew, and
  * is not synchronised to the disk: it belongs on /run.
