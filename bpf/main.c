@@ -3,7 +3,6 @@
  * hostcast-bpf: tells the hub what is mounted and unmounted on this host. See hostcast-bpf(8).
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,18 +11,15 @@
 
 #include "bpf/privilege.h"
 #include "bpf/watch.h"
+#include "conf/arguments.h"
 #include "conf/conf.h"
 #include "proto/fault.h"
 #include "proto/log.h"
 
-#define PROGRAM	     "hostcast-bpf"
-#define CONF_DEFAULT HC_SYSCONFDIR "/hostcast/hostcast.conf"
-#define EXIT_USAGE   2
+#define PROGRAM "hostcast-bpf"
 
 #define DELIVER_MS	300 /* after SIGTERM, for what the hub has not acknowledged yet */
 #define DELIVER_STEP_MS 10
-
-static const char *arg_conf;
 
 struct program {
 	uv_loop_t loop;
@@ -34,47 +30,6 @@ struct program {
 	struct hc_conf *conf;
 	struct hc_watch *watch;
 };
-
-static int parse_args(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			arg_conf = optarg;
-			break;
-		case 'h':
-			printf("usage: " PROGRAM " [-c FILE]\n"
-			       "Tells the hub what is mounted and unmounted; see " PROGRAM
-			       "(8).\n");
-			exit(EXIT_SUCCESS);
-		case 'V':
-			printf(PROGRAM " " HC_VERSION "\n");
-			exit(EXIT_SUCCESS);
-		default:
-			return -EINVAL;
-		}
-	}
-	if (optind == argc)
-		return 0;
-	fprintf(stderr, PROGRAM ": there is no argument but options\n");
-	return -EINVAL;
-}
-
-/* The file named on the command line must exist, the usual one need not. */
-static const char *conf_path(void)
-{
-	if (arg_conf)
-		return arg_conf;
-	return access(CONF_DEFAULT, F_OK) == 0 ? CONF_DEFAULT : NULL;
-}
 
 /* ---- leaving -------------------------------------------------------------------------------- */
 
@@ -204,13 +159,17 @@ int main(int argc, char **argv)
 	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
 	struct hc_fault fault = HC_FAULT_NULL;
 	struct program program = { 0 };
+	const char *config;
+	int status = hc_arguments_read(&config, PROGRAM,
+				       "Tells the hub of hostcast what is mounted and unmounted.",
+				       argc, argv);
 
+	if (status >= 0)
+		return status;
 	hc_log_init(PROGRAM, HC_LOG_NOTICE);
-	if (parse_args(argc, argv))
-		return EXIT_USAGE;
-	if (hc_conf_load(&conf, conf_path(), &fault)) {
+	if (hc_conf_load(&conf, config, &fault)) {
 		hc_err("%s", fault.message);
-		return EXIT_USAGE;
+		return HC_EXIT_USAGE;
 	}
 	hc_log_init(PROGRAM, (enum hc_log_level)conf->hostcast.log_level);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)

@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <fcgiapp.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include "conf/arguments.h"
 #include "conf/conf.h"
 #include "fcgi/dispatch.h"
 #include "fcgi/problem.h"
@@ -26,8 +26,7 @@
 #include "proto/log.h"
 
 #define PROGRAM		      "hostcast-fcgi"
-#define LISTEN_FD	      0 /* FCGI_LISTENSOCK_FILENO */
-#define CONF_DEFAULT	      HC_SYSCONFDIR "/hostcast/hostcast.conf"
+#define LISTEN_FD	      0	    /* FCGI_LISTENSOCK_FILENO */
 #define BODY_MAX_WITHOUT_CONF 65536 /* bytes; the body is not looked at then */
 
 struct service {
@@ -38,50 +37,6 @@ struct service {
 	struct hc_response response;
 	int signal_fd;
 };
-
-static const char *arg_conf;
-
-static int parse_args(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			arg_conf = optarg;
-			break;
-		case 'h':
-			printf("usage: " PROGRAM " [-c FILE]\nStarted by a web server; see " PROGRAM
-			       "(8).\n");
-			exit(EXIT_SUCCESS);
-		case 'V':
-			printf(PROGRAM " " HC_VERSION "\n");
-			exit(EXIT_SUCCESS);
-		default:
-			return -EINVAL;
-		}
-	}
-	if (optind == argc)
-		return 0;
-	fprintf(stderr, PROGRAM ": there is no argument but options\n");
-	return -EINVAL;
-}
-
-/* The file named on the command line or by the web server must exist, the usual one need not. */
-static const char *conf_path(void)
-{
-	const char *path = arg_conf ? arg_conf : getenv("HOSTCAST_CONF");
-
-	if (path && *path)
-		return path;
-	return access(CONF_DEFAULT, F_OK) == 0 ? CONF_DEFAULT : NULL;
-}
 
 static bool is_listening(int fd)
 {
@@ -109,9 +64,8 @@ static int open_signals(void)
 
 /* ---- the service -------------------------------------------------------------------------- */
 
-static int set_up_conf(struct service *service)
+static int set_up_conf(struct service *service, const char *path)
 {
-	const char *path = conf_path();
 	const char *socket_path = getenv("HOSTCAST_SOCKET");
 	int r = hc_conf_load(&service->conf, path, &service->conf_fault);
 
@@ -180,14 +134,14 @@ static int serve(struct service *service)
 	return 0;
 }
 
-static int run(void)
+static int run(const char *config)
 {
 	struct service service = {
 		.request = HC_REQUEST_NULL,
 		.response = HC_RESPONSE_NULL,
 		.signal_fd = open_signals(),
 	};
-	int r = service.signal_fd < 0 ? service.signal_fd : set_up_conf(&service);
+	int r = service.signal_fd < 0 ? service.signal_fd : set_up_conf(&service, config);
 
 	if (!r)
 		r = serve(&service);
@@ -199,13 +153,18 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
+	const char *config;
+	int status = hc_arguments_read(&config, PROGRAM,
+				       "The REST interface of hostcast; started by a web server.",
+				       argc, argv);
+
+	if (status >= 0)
+		return status;
 	hc_log_init(PROGRAM, HC_LOG_NOTICE);
-	if (parse_args(argc, argv) < 0)
-		return 2;
 	if (!is_listening(LISTEN_FD)) {
 		fprintf(stderr, PROGRAM ": standard input is not a FastCGI socket: a web server "
 					"starts this program, see " PROGRAM "(8)\n");
-		return 2;
+		return HC_EXIT_USAGE;
 	}
-	return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run(config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* hostcast-ws: the hub. Arguments, configuration, listeners, the loop, and the way out. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
+#include "conf/arguments.h"
 #include "proto/fault.h"
 #include "proto/log.h"
 #include "ws/hub.h"
@@ -14,54 +13,7 @@
 #include "ws/protocol.h"
 #include "ws/session.h"
 
-#define EXIT_USAGE 2
 #define GOODBYE_MS 1000 /* for clients to take their close frame */
-
-static const char *arg_config;
-
-static void print_help(FILE *to)
-{
-	fputs("usage: hostcast-ws [-c FILE]\n"
-	      "The hub of hostcast: logs events and sends them to WebSocket clients.\n\n"
-	      "  -c, --config FILE   read the configuration from FILE\n"
-	      "  -h, --help          show this\n"
-	      "  -V, --version       show the version\n",
-	      to);
-}
-
-/* Returns -1 to go on, or the exit status. */
-static int parse_arguments(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			arg_config = optarg;
-			break;
-		case 'h':
-			print_help(stdout);
-			return EXIT_SUCCESS;
-		case 'V':
-			puts("hostcast-ws " HC_VERSION);
-			return EXIT_SUCCESS;
-		default:
-			print_help(stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		print_help(stderr);
-		return EXIT_USAGE;
-	}
-	return -1;
-}
 
 /* ---- while it runs ------------------------------------------------------------------------ */
 
@@ -216,14 +168,18 @@ int main(int argc, char **argv)
 {
 	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
 	struct hc_fault fault = HC_FAULT_NULL;
-	int status = parse_arguments(argc, argv);
+	const char *config;
+	int status = hc_arguments_read(
+		&config, "hostcast-ws",
+		"The hub of hostcast: logs events and sends them to WebSocket clients.", argc,
+		argv);
 
 	if (status >= 0)
 		return status;
 	hc_log_init("hostcast-ws", HC_LOG_NOTICE);
-	if (hc_conf_load(&conf, arg_config, &fault) < 0) {
+	if (hc_conf_load(&conf, config, &fault) < 0) {
 		hc_err("%s", fault.message);
-		return EXIT_USAGE;
+		return HC_EXIT_USAGE;
 	}
 	hc_log_init("hostcast-ws", (enum hc_log_level)conf->hostcast.log_level);
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Questions without parameters, whose answers are shown as they come: status, connections. */
 #include "proto/cli/cli.h"
 #include "proto/cli/output.h"
 
-int hc_cli_status(struct hc_cli *cli, int argc, char **argv)
+static int show(struct hc_cli *cli, int argc, char **argv, const char *method)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer params = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&params);
@@ -14,7 +15,7 @@ int hc_cli_status(struct hc_cli *cli, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	hc_cli_pack_params(cli, &pk, 0);
-	r = hc_cli_ask(cli, "status", &params, &result);
+	r = hc_cli_ask(cli, method, &params, &result);
 	if (r)
 		return r;
 	if (json)
@@ -22,4 +23,14 @@ int hc_cli_status(struct hc_cli *cli, int argc, char **argv)
 	else
 		hc_output_tree(&result);
 	return HC_CLI_OK;
+}
+
+int hc_cli_status(struct hc_cli *cli, int argc, char **argv)
+{
+	return show(cli, argc, argv, "status");
+}
+
+int hc_cli_connections(struct hc_cli *cli, int argc, char **argv)
+{
+	return show(cli, argc, argv, "connections");
 }
