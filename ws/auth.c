@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <jwt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -94,16 +95,30 @@ static struct hc_grant *refuse(struct hc_fault *fault, const char *why)
 	return NULL;
 }
 
-/* jwt_get_grant_int() returns 0 for a claim that is absent or no integer. */
+/*
+ * A NumericDate (RFC 7519 section 2), seconds with or without a fraction; 0 if there is none,
+ * @broken if it is something else.
+ */
+static double date_of(jwt_t *jwt, const char *claim, double broken)
+{
+	char *text = jwt_get_grants_json(jwt, claim);
+	json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+	double date = json_is_number(value) ? json_number_value(value) : text ? broken : 0;
+
+	json_decref(value);
+	free(text);
+	return date;
+}
+
 static bool is_in_time(jwt_t *jwt, struct hc_fault *fault)
 {
-	long now = time(NULL), expires = jwt_get_grant_int(jwt, "exp");
+	double now = (double)time(NULL), expires = date_of(jwt, "exp", 0);
 
 	if (expires <= 0)
 		return refuse(fault, "the token has no expiry (exp)");
 	if (expires <= now - HC_AUTH_LEEWAY_S)
 		return refuse(fault, "the token has expired");
-	if (jwt_get_grant_int(jwt, "nbf") > now + HC_AUTH_LEEWAY_S)
+	if (date_of(jwt, "nbf", INFINITY) > now + HC_AUTH_LEEWAY_S)
 		return refuse(fault, "the token is not valid yet (nbf)");
 	return true;
 }

@@ -101,6 +101,9 @@ Test(auth, a_token_must_be_in_time_and_name_somebody)
 	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@}", -HC_AUTH_LEEWAY_S + 5, NULL);
 	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@}", -HC_AUTH_LEEWAY_S - 5, "expired");
 	expect_claims(auth, "{\"sub\":\"a\",\"nbf\":@}", 0, "(exp)");
+	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@.5}", 10, NULL);
+	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@.5}", -HC_AUTH_LEEWAY_S - 5, "expired");
+	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@,\"nbf\":\"soon\"}", 10, "(nbf)");
 	expect_claims(auth, "{\"sub\":\"a\",\"exp\":\"@\"}", 10, "(exp)");
 	expect_claims(auth, "{\"sub\":\"a\",\"exp\":-@}", 10, "(exp)");
 	expect_claims(auth, "{\"exp\":@}", 10, "(sub)");
