@@ -21,18 +21,22 @@
 #include "proto/log.h"
 
 #define FILE_BYTES_MAX \
-	(1024 * 1024)	    /* a configuration that is larger is another file, given by mistake */
-#define LINE_BYTES_MAX 4096 /* inih's own limit is 200: too short for PATH_MAX */
+	(1024 * 1024) /* a configuration that is larger is another file, given by mistake */
+#define ENDPOINT_SECTION "endpoint "
+#define LINE_BYTES_MAX	 4096 /* inih's own limit is 200: too short for PATH_MAX */
+#define SECTION_LEN_MAX	 49   /* inih keeps no more of a name, and does not tell */
 
 struct source {
 	const char *path;
 	struct hc_conf *conf;
 	struct hc_fault *fault;
-	const char *rest;    /* what inih has not asked for yet */
-	unsigned int line;   /* the one it works on, from 1 */
-	bool indented;	     /* that line begins with white space */
-	unsigned int *lines; /* where each option was set; 0: not yet */
-	int r;		     /* 0 until the first fault */
+	const char *rest;	      /* what inih has not asked for yet */
+	unsigned int line;	      /* the one it works on, from 1 */
+	bool indented;		      /* that line begins with white space */
+	unsigned int *lines;	      /* where each option was set; 0: not yet */
+	unsigned int *endpoint_lines; /* the same for each endpoint, one behind the other */
+	size_t n_endpoint_lines;
+	int r; /* 0 until the first fault */
 	unsigned int fault_line;
 };
 
@@ -86,7 +90,8 @@ static void fail_unknown(struct source *source, const char *section, const char 
 	name_known(known, sizeof(known), section);
 	if (!*known) {
 		name_known(known, sizeof(known), NULL);
-		fail(source, "[%.64s]: no such section; there are %s", section, known);
+		fail(source, "[%.64s]: no such section; there are %s, endpoint PATH", section,
+		     known);
 	} else if (elsewhere) {
 		fail(source, "[%s] %s: unknown key here; it belongs in [%s]", section, key,
 		     elsewhere->about.section);
@@ -95,17 +100,94 @@ static void fail_unknown(struct source *source, const char *section, const char 
 	}
 }
 
-static void fail_value(struct source *source, const struct hc_option *option, const char *value)
+static void fail_value(struct source *source, const char *section, const struct hc_option *option,
+		       const char *value)
 {
 	char expected[HC_OPTION_EXPECTED_MAX];
 
 	hc_option_expect(expected, option);
 	if (*value)
-		fail(source, "[%s] %s: \"%.80s\" is not valid, expected %s", option->about.section,
+		fail(source, "[%s] %s: \"%.80s\" is not valid, expected %s", section,
 		     option->about.key, value, expected);
 	else
-		fail(source, "[%s] %s: has no value, expected %s", option->about.section,
-		     option->about.key, expected);
+		fail(source, "[%s] %s: has no value, expected %s", section, option->about.key,
+		     expected);
+}
+
+/* Takes a value for an option of @base; @line is where that option was set before, or 0. */
+static void set(struct source *source, const char *section, const struct hc_option *option,
+		void *base, const char *value, unsigned int *line)
+{
+	/* An indented line right below a [section] is not a continuation: nothing is above it. */
+	bool more = source->indented && *line;
+	int r;
+
+	if (more && option->kind < HC_OPTION_LIST) {
+		fail(source,
+		     "[%s] %s: an indented line continues the value above, and only lists may be",
+		     section, option->about.key);
+		return;
+	}
+	if (*line && !more) {
+		fail(source, "[%s] %s: given twice, first in line %u", section, option->about.key,
+		     *line);
+		return;
+	}
+	*line = source->line;
+	r = hc_option_store(option, base, value, more);
+	if (r == -EINVAL)
+		fail_value(source, section, option, value);
+	else if (r)
+		source->r = r;
+}
+
+/* Where the options of an endpoint were set. */
+static unsigned int *endpoint_lines(struct source *source, const struct hc_conf_endpoint *endpoint)
+{
+	const struct hc_conf_endpoints *endpoints = &source->conf->endpoints;
+	size_t n = endpoints->n * hc_endpoint_options_count;
+	unsigned int *lines;
+
+	if (n > source->n_endpoint_lines) {
+		lines = reallocarray(source->endpoint_lines, n, sizeof(*lines));
+		if (!lines)
+			return NULL;
+		memset(lines + source->n_endpoint_lines, 0,
+		       (n - source->n_endpoint_lines) * sizeof(*lines));
+		source->endpoint_lines = lines;
+		source->n_endpoint_lines = n;
+	}
+	return source->endpoint_lines +
+	       (size_t)(endpoint - endpoints->items) * hc_endpoint_options_count;
+}
+
+static void set_of_endpoint(struct source *source, const char *section, const char *path,
+			    const char *key, const char *value)
+{
+	struct hc_conf_endpoint *endpoint;
+	unsigned int *lines;
+	size_t i = 0;
+
+	while (i < hc_endpoint_options_count && strcmp(hc_endpoint_options[i].about.key, key) != 0)
+		i++;
+	if (i == hc_endpoint_options_count) {
+		fail(source,
+		     "[%.64s] %.64s: unknown key; there are events, envelope, timestamps, auth, "
+		     "start, always, addressed, aliases, sse, enabled",
+		     section, key);
+		return;
+	}
+	if (!hc_endpoint_path_is_valid(path)) {
+		fail(source, "[%.64s]: not a path, expected such as /ws/events or /ws/{user_id}",
+		     section);
+		return;
+	}
+	endpoint = hc_conf_endpoints_need(&source->conf->endpoints, path);
+	lines = endpoint ? endpoint_lines(source, endpoint) : NULL;
+	if (lines)
+		set(source, section, &hc_endpoint_options[i], endpoint, value, &lines[i]);
+	else
+		source->r = -ENOMEM;
 }
 
 /* ini_handler. Always 1: what inih counts as errors is then its own, the syntax. */
@@ -113,35 +195,16 @@ static int handle(void *user, const char *section, const char *key, const char *
 {
 	struct source *source = user;
 	const struct hc_option *option = hc_option_find(section, key);
-	bool more = source->indented;
-	unsigned int *line;
-	int r;
 
 	if (source->r)
 		return 1;
-	if (!option) {
+	if (!strncmp(section, ENDPOINT_SECTION, strlen(ENDPOINT_SECTION)))
+		set_of_endpoint(source, section, section + strlen(ENDPOINT_SECTION), key, value);
+	else if (option)
+		set(source, section, option, source->conf, value,
+		    &source->lines[option - hc_options]);
+	else
 		fail_unknown(source, section, key);
-		return 1;
-	}
-	line = &source->lines[option - hc_options];
-	/* An indented line right below a [section] is not a continuation: nothing is above it. */
-	more = more && *line;
-	if (more && option->kind != HC_OPTION_LIST) {
-		fail(source,
-		     "[%s] %s: an indented line continues the value above, and only lists may be",
-		     section, key);
-		return 1;
-	}
-	if (*line && !more) {
-		fail(source, "[%s] %s: given twice, first in line %u", section, key, *line);
-		return 1;
-	}
-	*line = source->line;
-	r = hc_option_store(option, source->conf, value, more);
-	if (r == -EINVAL)
-		fail_value(source, option, value);
-	else if (r)
-		source->r = r;
 	return 1;
 }
 
@@ -159,6 +222,9 @@ static char *next_line(char *buffer, int size, void *user)
 	source->indented = *source->rest == ' ' || *source->rest == '\t';
 	if (strchr("#;", *source->rest)) {
 		snprintf(buffer, (size_t)size, "\n");
+	} else if (*source->rest == '[' && strcspn(source->rest, "]\n") > SECTION_LEN_MAX + 1) {
+		fail(source, "section name too long, expected at most %d bytes", SECTION_LEN_MAX);
+		return NULL;
 	} else if (len + 1 > (size_t)size) {
 		fail(source, "line too long, expected at most %d bytes", size - 2);
 		return NULL;
@@ -199,6 +265,31 @@ static int fail_file(struct hc_fault *fault, const char *path, int error)
 	return error;
 }
 
+/* The line to name for an endpoint: where it was set, or, if it was shipped so, any other was. */
+static unsigned int line_of(const struct source *source, const struct hc_conf_endpoint *endpoint)
+{
+	size_t own = (size_t)(endpoint - source->conf->endpoints.items) * hc_endpoint_options_count;
+
+	for (size_t i = own; i < source->n_endpoint_lines; i++)
+		if (source->endpoint_lines[i])
+			return source->endpoint_lines[i];
+	for (size_t i = 0; i < source->n_endpoint_lines; i++)
+		if (source->endpoint_lines[i])
+			return source->endpoint_lines[i];
+	return source->line;
+}
+
+static void check_endpoints(struct source *source)
+{
+	const struct hc_conf_endpoint *endpoint;
+	struct hc_fault why = HC_FAULT_NULL;
+
+	if (source->r || hc_conf_endpoints_check(&source->conf->endpoints, &endpoint, &why))
+		return;
+	source->line = line_of(source, endpoint);
+	fail(source, "[endpoint %.64s] %s", endpoint->path, why.message);
+}
+
 static int parse(struct hc_conf *conf, const char *path, const char *text, struct hc_fault *fault)
 {
 	HC_CLEANUP(freep) unsigned int *lines = calloc(hc_options_count, sizeof(*lines));
@@ -211,6 +302,9 @@ static int parse(struct hc_conf *conf, const char *path, const char *text, struc
 		return fail_file(fault, path, -ENOMEM);
 	ini_max_line = LINE_BYTES_MAX;
 	line = ini_parse_stream(next_line, &source, handle, &source);
+	if (!line)
+		check_endpoints(&source);
+	free(source.endpoint_lines);
 	if (source.r == -ENOMEM || line == -2)
 		return fail_file(fault, path, -ENOMEM);
 	if (line > 0 && (!source.r || (unsigned int)line < source.fault_line))
@@ -281,7 +375,7 @@ static int store_defaults(struct hc_conf *conf)
 		if (r)
 			return r;
 	}
-	return 0;
+	return hc_conf_endpoints_init(&conf->endpoints);
 }
 
 int hc_conf_load(struct hc_conf **ret, const char *path, struct hc_fault *fault)
@@ -309,6 +403,7 @@ struct hc_conf *hc_conf_free(struct hc_conf *conf)
 		return NULL;
 	for (size_t i = 0; i < hc_options_count; i++)
 		hc_option_clear(&hc_options[i], conf);
+	hc_conf_endpoints_deinit(&conf->endpoints);
 	free(conf);
 	return NULL;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "conf/endpoint.h"
 #include "proto/base.h"
 
 struct hc_fault;
@@ -32,12 +33,6 @@ enum hc_table_source {
 	HC_TABLE_AUTO,
 	HC_TABLE_STATMOUNT, /* Linux 6.8 */
 	HC_TABLE_LIBMOUNT,
-};
-
-/** struct hc_list - words of a list option, split at spaces and commas; owned by the hc_conf */
-struct hc_list {
-	char **items;
-	size_t n;
 };
 
 struct hc_conf {
@@ -84,6 +79,7 @@ struct hc_conf {
 		uint32_t timeout_ms; /* for one question to the hub */
 		uint64_t body_max_bytes;
 	} rest;
+	struct hc_conf_endpoints endpoints; /* [endpoint PATH] */
 };
 
 /** struct hc_conf_option - what the table knows of one option: for the sample, the manual, messages

@@ -12,6 +12,7 @@
 #include "conf/option.h"
 #include "conf/value.h"
 #include "proto/log.h"
+#include "proto/pattern.h"
 
 static const struct hc_choice log_levels[] = {
 	{ "err", HC_LOG_ERR },	 { "warning", HC_LOG_WARNING }, { "notice", HC_LOG_NOTICE },
@@ -248,9 +249,26 @@ static bool read_number(uint64_t *ret, const struct hc_option *option, const cha
 	return true;
 }
 
-static void *slot(struct hc_conf *conf, const struct hc_option *option)
+static void *slot(void *base, const struct hc_option *option)
 {
-	return (char *)conf + option->offset;
+	return (char *)base + option->offset;
+}
+
+static bool is_list(const struct hc_option *option)
+{
+	return option->kind >= HC_OPTION_LIST;
+}
+
+static bool item_fits(const struct hc_option *option, const char *item)
+{
+	switch (option->kind) {
+	case HC_OPTION_PATTERNS:
+		return hc_pattern_check(hc_str(item), NULL);
+	case HC_OPTION_ENDPOINTS:
+		return hc_endpoint_path_is_valid(item);
+	default:
+		return true;
+	}
 }
 
 static int store_text(char **at, const char *text)
@@ -264,25 +282,25 @@ static int store_text(char **at, const char *text)
 	return 0;
 }
 
-static bool store_choice(struct hc_conf *conf, const struct hc_option *option, const char *text)
+static bool store_choice(void *base, const struct hc_option *option, const char *text)
 {
 	for (const struct hc_choice *at = option->choices; at->name; at++) {
 		if (strcmp(at->name, text))
 			continue;
-		*(int *)slot(conf, option) = at->value;
+		*(int *)slot(base, option) = at->value;
 		return true;
 	}
 	return false;
 }
 
-static void store_number(struct hc_conf *conf, const struct hc_option *option, uint64_t value)
+static void store_number(void *base, const struct hc_option *option, uint64_t value)
 {
 	if (option->kind == HC_OPTION_U16)
-		*(uint16_t *)slot(conf, option) = (uint16_t)value;
+		*(uint16_t *)slot(base, option) = (uint16_t)value;
 	else if (option->kind == HC_OPTION_BYTES)
-		*(uint64_t *)slot(conf, option) = value;
+		*(uint64_t *)slot(base, option) = value;
 	else
-		*(uint32_t *)slot(conf, option) = (uint32_t)value;
+		*(uint32_t *)slot(base, option) = (uint32_t)value;
 }
 
 static int store_list(struct hc_list *list, const struct hc_option *option, const char *text,
@@ -295,32 +313,34 @@ static int store_list(struct hc_list *list, const struct hc_option *option, cons
 	r = hc_list_append(list, text);
 	if (r)
 		return r;
+	for (size_t i = 0; i < list->n; i++)
+		if (!item_fits(option, list->items[i]))
+			return -EINVAL;
 	return option->min && !list->n ? -EINVAL : 0;
 }
 
-int hc_option_store(const struct hc_option *option, struct hc_conf *conf, const char *text,
-		    bool more)
+int hc_option_store(const struct hc_option *option, void *base, const char *text, bool more)
 {
 	uint64_t value;
 
-	if (option->kind == HC_OPTION_LIST)
-		return store_list(slot(conf, option), option, text, more);
+	if (is_list(option))
+		return store_list(slot(base, option), option, text, more);
 	if (option->kind == HC_OPTION_CHOICE)
-		return store_choice(conf, option, text) ? 0 : -EINVAL;
+		return store_choice(base, option, text) ? 0 : -EINVAL;
 	if (is_text(option))
-		return text_fits(option, text) ? store_text(slot(conf, option), text) : -EINVAL;
+		return text_fits(option, text) ? store_text(slot(base, option), text) : -EINVAL;
 	if (!read_number(&value, option, text))
 		return -EINVAL;
-	store_number(conf, option, value);
+	store_number(base, option, value);
 	return 0;
 }
 
-void hc_option_clear(const struct hc_option *option, struct hc_conf *conf)
+void hc_option_clear(const struct hc_option *option, void *base)
 {
-	if (option->kind == HC_OPTION_LIST)
-		hc_list_deinit(slot(conf, option));
+	if (is_list(option))
+		hc_list_deinit(slot(base, option));
 	else if (is_text(option))
-		free(*(char **)slot(conf, option));
+		free(*(char **)slot(base, option));
 }
 
 void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_option *option)
@@ -332,6 +352,8 @@ void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_o
 		[HC_OPTION_PATH] = "an absolute path",
 		[HC_OPTION_SOCKET] = "an absolute path of at most 107 bytes",
 		[HC_OPTION_LIST] = "one or more words",
+		[HC_OPTION_PATTERNS] = "patterns of event types, such as alert.* job.progress",
+		[HC_OPTION_ENDPOINTS] = "paths such as /ws/events or /ws/{user_id}",
 	};
 	char min[HC_VALUE_TEXT_MAX], max[HC_VALUE_TEXT_MAX];
 	size_t len = 0;

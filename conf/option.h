@@ -20,6 +20,8 @@ enum hc_option_kind {
 	HC_OPTION_DURATION, /* uint32_t, milliseconds */
 	HC_OPTION_CHOICE,   /* an enum */
 	HC_OPTION_LIST,
+	HC_OPTION_PATTERNS,  /* a list of subscription patterns */
+	HC_OPTION_ENDPOINTS, /* a list of endpoint paths */
 };
 
 struct hc_choice {
@@ -30,7 +32,7 @@ struct hc_choice {
 struct hc_option {
 	struct hc_conf_option about;
 	enum hc_option_kind kind;
-	size_t offset; /* in struct hc_conf */
+	size_t offset; /* in struct hc_conf, or whatever the table is about */
 	uint64_t min,
 		max; /* numbers: both included; text: 1 as min means that it may not be empty */
 	const struct hc_choice *choices;
@@ -39,22 +41,25 @@ struct hc_option {
 extern const struct hc_option hc_options[];
 extern const size_t hc_options_count;
 
+/* The options of an [endpoint PATH] section, in struct hc_conf_endpoint. */
+extern const struct hc_option hc_endpoint_options[];
+extern const size_t hc_endpoint_options_count;
+
 /** hc_option_find() - the option of that name; @section NULL: of any section; NULL if there is none
  */
 const struct hc_option *hc_option_find(const char *section, const char *key);
 
 /**
  * hc_option_store() - read a value into its place
- * @conf: zeroed, or filled by earlier calls
+ * @base: the struct that the option is a member of; zeroed, or filled by earlier calls
  * @more: add to a list instead of replacing it
  *
  * Return: 0, -EINVAL for a value that does not fit the option, or -ENOMEM.
  */
-int hc_option_store(const struct hc_option *option, struct hc_conf *conf, const char *text,
-		    bool more);
+int hc_option_store(const struct hc_option *option, void *base, const char *text, bool more);
 
-/** hc_option_clear() - free what the option holds in @conf */
-void hc_option_clear(const struct hc_option *option, struct hc_conf *conf);
+/** hc_option_clear() - free what the option holds in @base */
+void hc_option_clear(const struct hc_option *option, void *base);
 
 /** hc_option_expect() - what a valid value is, in words that let the reader write one at once */
 void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_option *option);

@@ -10,7 +10,11 @@
 
 #include "proto/base.h"
 
-struct hc_list;
+/** struct hc_list - words of a list option, split at spaces and commas */
+struct hc_list {
+	char **items; /* owned */
+	size_t n;
+};
 
 #define HC_VALUE_TEXT_MAX 24 /* bytes with the NUL: 20 digits and a unit */
 

@@ -20,8 +20,7 @@
 struct hc_audience {
 	struct hc_audiences *all;
 	struct hc_audience *next;
-	struct hc_encoding encoding;
-	struct hc_filter filter;
+	struct hc_wants wants; /* its user is `user` below */
 	struct hc_track *track;
 	struct hc_session **members;
 	size_t n_members;
@@ -80,34 +79,36 @@ struct hc_audiences *hc_audiences_free(struct hc_audiences *audiences)
 
 /* ---- members ------------------------------------------------------------------------------ */
 
-static struct hc_audience *find(struct hc_audiences *audiences, struct hc_encoding encoding,
-				const struct hc_filter *filter, const char *user)
+bool hc_wants_equal(const struct hc_wants *a, const struct hc_wants *b)
+{
+	return hc_encoding_equal(a->encoding, b->encoding) &&
+	       a->addressed_only == b->addressed_only && hc_filter_equal(&a->filter, &b->filter) &&
+	       !strcmp(a->user, b->user);
+}
+
+static struct hc_audience *find(struct hc_audiences *audiences, const struct hc_wants *wants)
 {
 	struct hc_audience *audience = audiences->head;
 
-	while (audience &&
-	       !(hc_encoding_equal(audience->encoding, encoding) &&
-		 hc_filter_equal(&audience->filter, filter) && !strcmp(audience->user, user)))
+	while (audience && !hc_wants_equal(&audience->wants, wants))
 		audience = audience->next;
 	return audience;
 }
 
-static struct hc_audience *make(struct hc_audiences *audiences, struct hc_encoding encoding,
-				const struct hc_filter *filter, const char *user)
+static struct hc_audience *make(struct hc_audiences *audiences, const struct hc_wants *wants)
 {
-	struct hc_audience *audience = calloc(1, sizeof(*audience) + strlen(user) + 1);
+	struct hc_audience *audience = calloc(1, sizeof(*audience) + strlen(wants->user) + 1);
 
 	if (!audience)
 		return NULL;
-	audience->track = hc_ring_track(audiences->ring, encoding);
+	audience->track = hc_ring_track(audiences->ring, wants->encoding);
 	if (!audience->track) {
 		free(audience);
 		return NULL;
 	}
 	audience->all = audiences;
-	audience->encoding = encoding;
-	audience->filter = *filter;
-	strcpy(audience->user, user);
+	audience->wants = *wants;
+	audience->wants.user = strcpy(audience->user, wants->user);
 	audience->next = audiences->head;
 	audiences->head = audience;
 	return audience;
@@ -143,13 +144,12 @@ static bool add_member(struct hc_audience *audience, struct hc_session *session)
 }
 
 struct hc_audience *hc_audience_join(struct hc_audiences *audiences, struct hc_session *session,
-				     struct hc_encoding encoding, const struct hc_filter *filter,
-				     const char *user)
+				     const struct hc_wants *wants)
 {
-	struct hc_audience *audience = find(audiences, encoding, filter, user);
+	struct hc_audience *audience = find(audiences, wants);
 
 	if (!audience)
-		audience = make(audiences, encoding, filter, user);
+		audience = make(audiences, wants);
 	if (!audience)
 		return NULL;
 	if (!add_member(audience, session)) {
@@ -176,8 +176,10 @@ static bool is_wanted(const struct hc_audience *audience, uint64_t slot)
 {
 	const struct hc_record *record = hc_ring_at(audience->all->ring, slot);
 
-	return hc_filter_has(&audience->filter, record->type) &&
-	       (!record->to.len || hc_str_is(record->to, audience->user));
+	if (!hc_filter_has(&audience->wants.filter, record->type))
+		return false;
+	return record->to.len ? hc_str_is(record->to, audience->wants.user)
+			      : !audience->wants.addressed_only;
 }
 
 static uint64_t skip_unwanted(const struct hc_audience *audience, uint64_t from, uint64_t end)
@@ -206,7 +208,7 @@ static void gather_one(struct hc_audience *audience, uint64_t slot, struct hc_bu
 	if (slot >= hc_track_first(audience->track))
 		hc_buffer_append_str(gathered, hc_track_frames(audience->track, slot, slot + 1));
 	else
-		hc_ring_encode(ring, hc_ring_at(ring, slot), audience->encoding, gathered);
+		hc_ring_encode(ring, hc_ring_at(ring, slot), audience->wants.encoding, gathered);
 }
 
 static struct hc_slice gather(struct hc_audience *audience, uint64_t from, uint64_t end)
@@ -304,19 +306,9 @@ void hc_audiences_flush(struct hc_audiences *audiences, uint64_t now_ms)
 	audiences->flushed_sequence = hc_ring_sequence(audiences->ring);
 }
 
-const struct hc_filter *hc_audience_filter(const struct hc_audience *audience)
+const struct hc_wants *hc_audience_wants(const struct hc_audience *audience)
 {
-	return &audience->filter;
-}
-
-const char *hc_audience_user(const struct hc_audience *audience)
-{
-	return audience->user;
-}
-
-struct hc_encoding hc_audience_encoding(const struct hc_audience *audience)
-{
-	return audience->encoding;
+	return &audience->wants;
 }
 
 size_t hc_audiences_size(const struct hc_audiences *audiences)

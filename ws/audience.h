@@ -36,16 +36,25 @@ int hc_audiences_new(struct hc_audiences **ret, struct hc_ring *ring);
 struct hc_audiences *hc_audiences_free(struct hc_audiences *audiences);
 HC_DEFINE_CLEANUP(struct hc_audiences *, hc_audiences_free);
 
+/** struct hc_wants - what makes clients one audience */
+struct hc_wants {
+	struct hc_encoding encoding;
+	struct hc_filter filter;
+	const char *user;    /* whose addressed events it gets; "" for nobody's */
+	bool addressed_only; /* and nothing that is for everybody */
+};
+
+bool hc_wants_equal(const struct hc_wants *a, const struct hc_wants *b);
+
 /**
  * hc_audience_join() - make @session a member of the audience for what it wants
- * @user: whose addressed events it gets too; "" for nobody's
+ * @wants: copied
  *
  * An audience is made for its first member and ends with its last.
  * Return: the audience, or NULL without memory.
  */
 struct hc_audience *hc_audience_join(struct hc_audiences *audiences, struct hc_session *session,
-				     struct hc_encoding encoding, const struct hc_filter *filter,
-				     const char *user);
+				     const struct hc_wants *wants);
 void hc_audience_leave(struct hc_audience *audience, struct hc_session *session);
 
 /** hc_audiences_flush() - write what is new in the ring to every member that is up to date */
@@ -62,8 +71,7 @@ bool hc_audience_slice(struct hc_audience *audience, uint64_t from, struct hc_sl
 /** hc_audience_count() - wanted events from slot @from on */
 size_t hc_audience_count(const struct hc_audience *audience, uint64_t from);
 
-const struct hc_filter *hc_audience_filter(const struct hc_audience *audience);
-const char *hc_audience_user(const struct hc_audience *audience);
-struct hc_encoding hc_audience_encoding(const struct hc_audience *audience);
+/** hc_audience_wants() - what its members want; borrowed */
+const struct hc_wants *hc_audience_wants(const struct hc_audience *audience);
 
 size_t hc_audiences_size(const struct hc_audiences *audiences);

@@ -76,7 +76,9 @@ static bool is_wanted(const struct hc_catchup_job *job, const struct hc_row *row
 {
 	if (!type || !hc_filter_has(&job->filter, type))
 		return false;
-	return !row->to.len || job->all_users || (job->user && hc_str_is(row->to, job->user));
+	if (!row->to.len)
+		return !job->addressed_only;
+	return job->all_users || (job->user && hc_str_is(row->to, job->user));
 }
 
 static bool decode(struct hc_catchup_job *job, const struct hc_row *row, const struct hc_type *type,

@@ -33,8 +33,9 @@ struct hc_catchup_job {
 	size_t n_max;		      /* events in a page */
 	size_t bytes_max;	      /* bytes in a page, unless one event is larger */
 	struct hc_filter filter;
-	char *user;	/* whose addressed events too; owned; NULL for nobody's */
-	bool all_users; /* addressed events, whoever they are for */
+	char *user;	     /* whose addressed events too; owned; NULL for nobody's */
+	bool all_users;	     /* addressed events, whoever they are for */
+	bool addressed_only; /* and nothing that is for everybody */
 	/* the answer */
 	struct hc_buffer page;
 	uint64_t first; /* the oldest sequence behind `after`; 0 if there was none */

@@ -4,63 +4,139 @@
 
 #include "ws/endpoint.h"
 
-static const struct hc_endpoint shipped[] = {
-	{
-		.path = "/ws/events",
-		.patterns = { "*" },
-		.encoding = { HC_ENVELOPE_STANDARD, HC_TIME_RFC3339 },
-		.start = HC_START_ALL,
-	},
-	{
-		.path = "/ws/tasks",
-		.patterns = { "task.*" },
-		.encoding = { HC_ENVELOPE_SPREAD, HC_TIME_RFC3339 },
-		.start = HC_START_ALL,
-	},
-	{
-		.path = "/ws/device",
-		.patterns = { "device.status" },
-		.encoding = { HC_ENVELOPE_SPREAD, HC_TIME_RFC3339 },
-		.start = HC_START_SNAPSHOT,
-	},
-	{
-		.path = "/ws/detection",
-		.patterns = { "detection.*" },
-		.encoding = { HC_ENVELOPE_DATA, HC_TIME_RFC3339 },
-		.start = HC_START_ALL,
-	},
-	{
-		.path = "/ws/status",
-		.patterns = { "detector.status", "backend.status", "component.status" },
-		.encoding = { HC_ENVELOPE_DATA, HC_TIME_RFC3339 },
-		.start = HC_START_SNAPSHOT,
-	},
+/* One path that leads to an endpoint: its own or an alias. */
+struct way {
+	const char *path;
+	struct hc_endpoint *endpoint;
+	bool is_sse;
 };
 
 struct hc_endpoints {
-	char *prefix;
+	const char *prefix;
+	struct hc_endpoint *items;
 	size_t n;
-	struct hc_endpoint items[HC_ARRAY_LEN(shipped)];
+	struct way *ways; /* the most specific first */
+	size_t n_ways;
 };
 
-int hc_endpoints_new(struct hc_endpoints **ret, const struct hc_types *types, const char *prefix)
+/* ---- paths -------------------------------------------------------------------------------- */
+
+/* Takes the next segment off the front of @rest, which begins with "/". */
+static struct hc_str next_segment(struct hc_str *rest)
+{
+	struct hc_str segment = { rest->s + 1, 0 };
+
+	while (segment.len < rest->len - 1 && segment.s[segment.len] != '/')
+		segment.len++;
+	rest->s += segment.len + 1;
+	rest->len -= segment.len + 1;
+	return segment;
+}
+
+static bool matches(struct hc_str pattern, struct hc_str path, struct hc_str *ret_user)
+{
+	while (pattern.len && path.len && path.s[0] == '/') {
+		struct hc_str wanted = next_segment(&pattern), given = next_segment(&path);
+
+		if (wanted.s[0] == '{' && given.len)
+			*ret_user = given;
+		else if (!hc_str_equal(wanted, given))
+			return false;
+	}
+	return !pattern.len && !path.len;
+}
+
+/* Orders two paths by their first segment of which one is literal and the other is not. */
+static int compare_ways(const void *a, const void *b)
+{
+	struct hc_str x = hc_str(((const struct way *)a)->path);
+	struct hc_str y = hc_str(((const struct way *)b)->path);
+
+	while (x.len && y.len) {
+		bool x_is_open = next_segment(&x).s[0] == '{';
+		bool y_is_open = next_segment(&y).s[0] == '{';
+
+		if (x_is_open != y_is_open)
+			return x_is_open ? 1 : -1;
+	}
+	return 0;
+}
+
+bool hc_endpoints_find(struct hc_route *ret, struct hc_endpoints *endpoints, struct hc_str path)
+{
+	size_t prefix_len = strlen(endpoints->prefix);
+
+	if (path.len < prefix_len || memcmp(path.s, endpoints->prefix, prefix_len) != 0)
+		return false;
+	path.s += prefix_len;
+	path.len -= prefix_len;
+	for (size_t i = 0; i < endpoints->n_ways; i++) {
+		const struct way *way = &endpoints->ways[i];
+		struct hc_route route = { .endpoint = way->endpoint, .is_sse = way->is_sse };
+
+		if (!matches(hc_str(way->path), path, &route.user))
+			continue;
+		*ret = route;
+		return true;
+	}
+	return false;
+}
+
+/* ---- from the configuration ---------------------------------------------------------------- */
+
+static struct hc_filter filter_of(const struct hc_list *patterns, const struct hc_types *types)
+{
+	struct hc_filter filter = HC_FILTER_NONE;
+
+	for (size_t i = 0; i < patterns->n; i++)
+		(void)hc_filter_add_pattern(&filter, types, hc_str(patterns->items[i]));
+	return filter;
+}
+
+static void add(struct hc_endpoints *endpoints, const struct hc_types *types,
+		const struct hc_conf_endpoint *conf)
+{
+	struct hc_endpoint *endpoint = &endpoints->items[endpoints->n++];
+
+	*endpoint = (struct hc_endpoint){
+		.path = conf->path,
+		.encoding = { (enum hc_envelope)conf->envelope,
+			      (enum hc_time_format)conf->timestamps },
+		.auth = (enum hc_endpoint_auth)conf->auth,
+		.start = (enum hc_endpoint_start)conf->start,
+		.addressed = (enum hc_endpoint_addressed)conf->addressed,
+		.events = filter_of(&conf->events, types),
+		.always = filter_of(&conf->always, types),
+	};
+	endpoints->ways[endpoints->n_ways++] = (struct way){ conf->path, endpoint, false };
+	for (size_t i = 0; i < conf->aliases.n; i++)
+		endpoints->ways[endpoints->n_ways++] =
+			(struct way){ conf->aliases.items[i], endpoint, false };
+	for (size_t i = 0; i < conf->sse.n; i++)
+		endpoints->ways[endpoints->n_ways++] =
+			(struct way){ conf->sse.items[i], endpoint, true };
+}
+
+int hc_endpoints_new(struct hc_endpoints **ret, const struct hc_types *types,
+		     const struct hc_conf_endpoints *conf, const char *prefix)
 {
 	HC_CLEANUP(hc_endpoints_freep) struct hc_endpoints *endpoints = NULL;
+	size_t n_ways = conf->n;
 
+	for (size_t i = 0; i < conf->n; i++)
+		n_ways += conf->items[i].aliases.n + conf->items[i].sse.n;
 	endpoints = calloc(1, sizeof(*endpoints));
 	if (!endpoints)
 		return -ENOMEM;
-	endpoints->prefix = strdup(prefix);
-	if (!endpoints->prefix)
+	endpoints->prefix = prefix;
+	endpoints->items = calloc(conf->n + 1, sizeof(*endpoints->items));
+	endpoints->ways = calloc(n_ways + 1, sizeof(*endpoints->ways));
+	if (!endpoints->items || !endpoints->ways)
 		return -ENOMEM;
-	for (size_t i = 0; i < HC_ARRAY_LEN(shipped); i++) {
-		struct hc_endpoint *endpoint = &endpoints->items[endpoints->n++];
-
-		*endpoint = shipped[i];
-		for (size_t j = 0; endpoint->patterns[j]; j++)
-			(void)hc_filter_add_pattern(&endpoint->filter, types,
-						    hc_str(endpoint->patterns[j]));
-	}
+	for (size_t i = 0; i < conf->n; i++)
+		if (conf->items[i].enabled)
+			add(endpoints, types, &conf->items[i]);
+	qsort(endpoints->ways, endpoints->n_ways, sizeof(*endpoints->ways), compare_ways);
 	*ret = hc_take(endpoints);
 	return 0;
 }
@@ -69,22 +145,9 @@ struct hc_endpoints *hc_endpoints_free(struct hc_endpoints *endpoints)
 {
 	if (!endpoints)
 		return NULL;
-	free(endpoints->prefix);
+	free(endpoints->items);
+	free(endpoints->ways);
 	free(endpoints);
-	return NULL;
-}
-
-struct hc_endpoint *hc_endpoints_find(struct hc_endpoints *endpoints, struct hc_str path)
-{
-	size_t prefix_len = strlen(endpoints->prefix);
-
-	if (path.len < prefix_len || memcmp(path.s, endpoints->prefix, prefix_len) != 0)
-		return NULL;
-	path.s += prefix_len;
-	path.len -= prefix_len;
-	for (size_t i = 0; i < endpoints->n; i++)
-		if (hc_str_is(path, endpoints->items[i].path))
-			return &endpoints->items[i];
 	return NULL;
 }
 

@@ -45,6 +45,12 @@ void hc_filter_intersect(struct hc_filter *filter, const struct hc_filter *other
 		filter->bits[i] &= other->bits[i];
 }
 
+void hc_filter_unite(struct hc_filter *filter, const struct hc_filter *other)
+{
+	for (size_t i = 0; i < HC_FILTER_WORDS; i++)
+		filter->bits[i] |= other->bits[i];
+}
+
 bool hc_filter_equal(const struct hc_filter *a, const struct hc_filter *b)
 {
 	return !memcmp(a->bits, b->bits, sizeof(a->bits));

@@ -32,4 +32,7 @@ size_t hc_filter_add_channel(struct hc_filter *filter, const struct hc_types *ty
 /** hc_filter_intersect() - keep only what @other lets through too */
 void hc_filter_intersect(struct hc_filter *filter, const struct hc_filter *other);
 
+/** hc_filter_unite() - let through what @other lets through, too */
+void hc_filter_unite(struct hc_filter *filter, const struct hc_filter *other);
+
 bool hc_filter_equal(const struct hc_filter *a, const struct hc_filter *b);

@@ -80,13 +80,19 @@ static const struct hc_refusal *read_path(struct hc_handshake *ret, const struct
 {
 	char path[PATH_BYTES_MAX];
 	int len = lws_hdr_copy(wire, path, sizeof(path), WSI_TOKEN_GET_URI);
+	struct hc_route route;
 
 	if (len < 0)
 		return &too_long;
 	if (!len)
 		return &bad_method;
-	ret->endpoint = hc_endpoints_find(hub->endpoints, (struct hc_str){ path, (size_t)len });
-	return ret->endpoint ? NULL : &no_endpoint;
+	if (!hc_endpoints_find(&route, hub->endpoints, (struct hc_str){ path, (size_t)len }))
+		return &no_endpoint;
+	if (route.is_sse || route.endpoint->auth != HC_ENDPOINT_OPEN)
+		return &no_endpoint;
+	ret->endpoint = route.endpoint;
+	ret->encoding = route.endpoint->encoding;
+	return NULL;
 }
 
 static const struct hc_refusal *read_argument(struct hc_handshake *ret, struct hc_str argument)

@@ -15,6 +15,7 @@ struct lws;
 /** struct hc_handshake - what a client asks for */
 struct hc_handshake {
 	struct hc_endpoint *endpoint;
+	struct hc_encoding encoding;
 	struct hc_position since;
 	bool has_since;
 };

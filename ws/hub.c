@@ -167,7 +167,8 @@ static int open_fan_out(struct hc_hub *hub)
 	if (!r)
 		r = hc_audiences_new(&hub->audiences, hub->ring);
 	if (!r)
-		r = hc_endpoints_new(&hub->endpoints, hub->types, hub->conf->hub.prefix);
+		r = hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints,
+				     hub->conf->hub.prefix);
 	if (!r)
 		r = hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->origin);
 	if (!r)

@@ -104,6 +104,7 @@ static int establish(struct lws *wire, struct hc_session *session)
 		.hub = hub,
 		.wire = wire,
 		.endpoint = handshake.endpoint,
+		.encoding = handshake.encoding,
 	};
 	name_peer(session);
 	return hc_session_open(session, handshake.has_since ? &handshake.since : NULL) ? 0 : -1;

@@ -74,8 +74,8 @@ void hc_session_tell(struct hc_session *session, const char *type, const struct 
 		return;
 	}
 	if (!hc_codec_unpack(&event.payload, &zone, payload->data, payload->len))
-		hc_envelope_write(&text, session->endpoint->encoding.envelope,
-				  session->endpoint->encoding.time, &event, &session->hub->origin);
+		hc_envelope_write(&text, session->encoding.envelope, session->encoding.time, &event,
+				  &session->hub->origin);
 	msgpack_zone_destroy(&zone);
 	if (text.failed || !text.len)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
@@ -125,15 +125,17 @@ static void be_behind(struct hc_session *session, uint64_t cursor, uint64_t sequ
 static struct hc_catchup_job *new_job(struct hc_session *session, hc_catchup_done_fn *done)
 {
 	struct hc_catchup_job *job = hc_catchup_job_new(done, session, session->sequence);
+	const struct hc_wants *wants = hc_audience_wants(session->audience);
 
 	if (job)
-		job->user = strdup(hc_audience_user(session->audience));
+		job->user = strdup(wants->user);
 	if (!job || !job->user) {
 		free(job);
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 		return NULL;
 	}
-	job->filter = *hc_audience_filter(session->audience);
+	job->filter = wants->filter;
+	job->addressed_only = wants->addressed_only;
 	session->job = job;
 	return job;
 }
@@ -356,7 +358,7 @@ static void continue_in_log(struct hc_session *session)
 	if (!job)
 		return;
 	job->encode = hc_catchup_encode_frame;
-	job->encoding = hc_audience_encoding(session->audience);
+	job->encoding = session->encoding;
 	job->bytes_max = HC_SLICE_MAX;
 	hc_catchup_submit(session->hub->catchup, job);
 }
@@ -486,13 +488,18 @@ bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *f
 {
 	struct hc_audience *before = session->audience, *after;
 	size_t index_before = session->index, index_after;
-	struct hc_filter wanted = *filter;
+	struct hc_wants wants = {
+		.encoding = session->encoding,
+		.filter = *filter,
+		.user = "",
+		.addressed_only = session->endpoint->addressed == HC_ADDRESSED_ONLY,
+	};
 
-	hc_filter_intersect(&wanted, &session->endpoint->filter);
-	if (before && hc_filter_equal(&wanted, hc_audience_filter(before)))
+	hc_filter_intersect(&wants.filter, &session->endpoint->events);
+	hc_filter_unite(&wants.filter, &session->endpoint->always);
+	if (before && hc_wants_equal(&wants, hc_audience_wants(before)))
 		return true;
-	after = hc_audience_join(session->hub->audiences, session, session->endpoint->encoding,
-				 &wanted, before ? hc_audience_user(before) : "");
+	after = hc_audience_join(session->hub->audiences, session, &wants);
 	if (!after)
 		return false;
 	index_after = session->index;
@@ -510,9 +517,9 @@ static void send_retained(void *context, struct hc_record *record)
 {
 	struct hc_session *session = context;
 
-	if (!record->to.len && hc_filter_has(hc_audience_filter(session->audience), record->type))
-		hc_ring_encode(session->hub->ring, record, session->endpoint->encoding,
-			       &session->waiting);
+	if (!record->to.len &&
+	    hc_filter_has(&hc_audience_wants(session->audience)->filter, record->type))
+		hc_ring_encode(session->hub->ring, record, session->encoding, &session->waiting);
 }
 
 static void send_snapshot(struct hc_session *session)
@@ -526,7 +533,10 @@ static void send_snapshot(struct hc_session *session)
 
 bool hc_session_open(struct hc_session *session, const struct hc_position *since)
 {
-	if (!hc_session_set_filter(session, &session->endpoint->filter))
+	const struct hc_endpoint *endpoint = session->endpoint;
+
+	if (!hc_session_set_filter(session, endpoint->start == HC_START_NONE ? &HC_FILTER_NONE
+									     : &endpoint->events))
 		return false;
 	link_in(session, session->hub->sessions);
 	session->endpoint->n_clients++;

@@ -26,6 +26,7 @@ struct hc_session {
 	struct hc_session *next, **link; /* in the hub's list */
 	uint64_t id;
 	struct hc_endpoint *endpoint;
+	struct hc_encoding encoding; /* of its endpoint, unless it asked for another */
 	struct hc_audience *audience;
 	size_t index;	   /* in the audience */
 	uint64_t cursor;   /* the slot it gets next, while it is behind and not in the log */
@@ -62,7 +63,8 @@ struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions);
 void hc_sessions_close_all(struct hc_sessions *sessions, uint16_t code, const char *reason);
 
 /**
- * hc_session_open() - a client has connected; @session has hub, wire, endpoint and peer set
+ * hc_session_open() - a client has connected; @session has hub, wire, endpoint, encoding and peer
+ * set
  * @since: its position, or NULL
  *
  * Return: whether there was memory.

@@ -146,7 +146,7 @@ static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 	cr_assert(hub->state);
 	cr_assert_eq(hc_ring_new(&hub->ring, ring_bytes, &hub->origin, hub->store->newest), 0);
 	cr_assert_eq(hc_audiences_new(&hub->audiences, hub->ring), 0);
-	cr_assert_eq(hc_endpoints_new(&hub->endpoints, hub->types, ""), 0);
+	cr_assert_eq(hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints, ""), 0);
 	cr_assert_eq(hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->origin),
 		     0);
 	cr_assert_eq(hc_sessions_new(&hub->sessions, hub), 0);
@@ -240,11 +240,15 @@ void test_hub_settle(struct test_hub *test)
 void client_open(struct test_client *client, struct test_hub *test, const char *path,
 		 const struct hc_position *since)
 {
+	struct hc_route route;
+
 	*client = (struct test_client){ .wire = WIRE_NULL };
+	cr_assert(hc_endpoints_find(&route, test->hub.endpoints, hc_str(path)), "no endpoint %s",
+		  path);
 	client->session.hub = &test->hub;
 	client->session.wire = &client->wire;
-	client->session.endpoint = hc_endpoints_find(test->hub.endpoints, hc_str(path));
-	cr_assert(client->session.endpoint, "no endpoint %s", path);
+	client->session.endpoint = route.endpoint;
+	client->session.encoding = route.endpoint->encoding;
 	cr_assert(hc_session_open(&client->session, since));
 }
 

@@ -19,6 +19,15 @@ static struct hc_filter everything(void)
 	return filter;
 }
 
+static struct hc_audience *join(struct hc_audiences *audiences, struct hc_session *session,
+				struct hc_encoding encoding, const struct hc_filter *filter,
+				const char *user)
+{
+	struct hc_wants wants = { .encoding = encoding, .filter = *filter, .user = user };
+
+	return hc_audience_join(audiences, session, &wants);
+}
+
 Test(audience, is_shared_by_those_that_get_the_same_bytes)
 {
 	struct hc_filter all = everything(), none = HC_FILTER_NONE;
@@ -27,18 +36,18 @@ Test(audience, is_shared_by_those_that_get_the_same_bytes)
 	struct test_hub test;
 
 	test_hub_open(&test, 100000, 100000);
-	audiences[0] = hc_audience_join(test.hub.audiences, &sessions[0], standard, &all, "");
-	audiences[1] = hc_audience_join(test.hub.audiences, &sessions[1], standard, &all, "");
-	audiences[2] = hc_audience_join(test.hub.audiences, &sessions[2], data, &all, "");
-	audiences[3] = hc_audience_join(test.hub.audiences, &sessions[3], standard, &none, "");
-	audiences[4] = hc_audience_join(test.hub.audiences, &sessions[4], standard, &all, "bob");
-	audiences[5] = hc_audience_join(test.hub.audiences, &sessions[5], standard, &all, "bob");
+	audiences[0] = join(test.hub.audiences, &sessions[0], standard, &all, "");
+	audiences[1] = join(test.hub.audiences, &sessions[1], standard, &all, "");
+	audiences[2] = join(test.hub.audiences, &sessions[2], data, &all, "");
+	audiences[3] = join(test.hub.audiences, &sessions[3], standard, &none, "");
+	audiences[4] = join(test.hub.audiences, &sessions[4], standard, &all, "bob");
+	audiences[5] = join(test.hub.audiences, &sessions[5], standard, &all, "bob");
 	cr_expect_eq(audiences[0], audiences[1]);
 	cr_expect_eq(audiences[4], audiences[5]);
 	cr_expect_eq(hc_audiences_size(test.hub.audiences), 4);
-	cr_expect_str_eq(hc_audience_user(audiences[4]), "bob");
-	cr_expect(hc_filter_equal(hc_audience_filter(audiences[3]), &none));
-	cr_expect(hc_encoding_equal(hc_audience_encoding(audiences[2]), data));
+	cr_expect_str_eq(hc_audience_wants(audiences[4])->user, "bob");
+	cr_expect(hc_filter_equal(&hc_audience_wants(audiences[3])->filter, &none));
+	cr_expect(hc_encoding_equal(hc_audience_wants(audiences[2])->encoding, data));
 	for (size_t i = 0; i < HC_ARRAY_LEN(sessions); i++)
 		hc_audience_leave(audiences[i], &sessions[i]);
 	cr_expect_eq(hc_audiences_size(test.hub.audiences), 0);
@@ -62,8 +71,7 @@ Test(audience, members_leave_in_any_order)
 		if (in[who])
 			hc_audience_leave(audience, &sessions[who]);
 		else
-			audience = hc_audience_join(test.hub.audiences, &sessions[who], standard,
-						    &all, "");
+			audience = join(test.hub.audiences, &sessions[who], standard, &all, "");
 		cr_assert(audience);
 		in[who] = !in[who];
 		n += in[who] ? 1 : (size_t)-1;
@@ -150,8 +158,8 @@ static void watch(struct watcher *watcher, struct test_hub *test, uint64_t *rand
 
 		watcher->filter.bits[i] = bits[density];
 	}
-	watcher->audience = hc_audience_join(test->hub.audiences, &watcher->session,
-					     watcher->encoding, &watcher->filter, watcher->user);
+	watcher->audience = join(test->hub.audiences, &watcher->session, watcher->encoding,
+				 &watcher->filter, watcher->user);
 	cr_assert(watcher->audience);
 }
 
@@ -222,7 +230,7 @@ Test(audience, a_cursor_that_the_ring_has_left_behind_has_no_slice)
 	struct test_hub test;
 
 	test_hub_open(&test, 2000, 100000);
-	audience = hc_audience_join(test.hub.audiences, &session, standard, &all, "");
+	audience = join(test.hub.audiences, &session, standard, &all, "");
 	for (int i = 0; i < 30; i++)
 		test_hub_log(&test, test_record_sized(test_type("job.progress"), NULL, 200));
 	cr_expect_gt(hc_ring_first(test.hub.ring), 0);

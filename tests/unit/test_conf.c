@@ -226,9 +226,9 @@ static const struct {
 
 	/* names */
 	{ "[hubb]\nport = 1\n", "2: [hubb]: no such section; there are "
-				"hostcast, hub, log, clients, auth, mounts, rest" },
+				"hostcast, hub, log, clients, auth, mounts, rest, endpoint PATH" },
 	{ "[Hub]\nport = 1\n", "2: [Hub]: no such section; there are "
-			       "hostcast, hub, log, clients, auth, mounts, rest" },
+			       "hostcast, hub, log, clients, auth, mounts, rest, endpoint PATH" },
 	{ "[]\nport = 1\n", "2: \"port\": an option before any [section]" },
 	{ "[hub]\nprot = 1\n",
 	  "2: [hub] prot: unknown key; there are listen, port, web_socket, prefix, ring_bytes" },
@@ -492,6 +492,27 @@ static char *uncomment(const char *sample)
 	return out.data;
 }
 
+static void assert_endpoints_equal(const struct hc_conf_endpoints *a,
+				   const struct hc_conf_endpoints *b)
+{
+	cr_assert_eq(a->n, b->n);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct hc_conf_endpoint *x = &a->items[i], *y = &b->items[i];
+
+		cr_assert_str_eq(x->path, y->path);
+		assert_lists_equal(&x->events, &y->events, x->path);
+		assert_lists_equal(&x->always, &y->always, x->path);
+		assert_lists_equal(&x->aliases, &y->aliases, x->path);
+		assert_lists_equal(&x->sse, &y->sse, x->path);
+		cr_assert_eq(x->envelope, y->envelope, "%s", x->path);
+		cr_assert_eq(x->timestamps, y->timestamps, "%s", x->path);
+		cr_assert_eq(x->auth, y->auth, "%s", x->path);
+		cr_assert_eq(x->start, y->start, "%s", x->path);
+		cr_assert_eq(x->addressed, y->addressed, "%s", x->path);
+		cr_assert_eq(x->enabled, y->enabled, "%s", x->path);
+	}
+}
+
 Test(conf, the_sample_as_shipped_changes_nothing)
 {
 	HC_CLEANUP(hc_conf_freep) struct hc_conf *sample = NULL, *defaults = NULL;
@@ -500,6 +521,7 @@ Test(conf, the_sample_as_shipped_changes_nothing)
 	cr_assert_eq(hc_conf_load(&sample, SAMPLE, &fault), 0, "%s", fault.message);
 	cr_assert_eq(hc_conf_load(&defaults, NULL, NULL), 0);
 	assert_equal(sample, defaults);
+	assert_endpoints_equal(&sample->endpoints, &defaults->endpoints);
 }
 
 Test(conf, the_sample_shows_every_default)
@@ -524,17 +546,23 @@ Test(conf, the_sample_shows_every_default)
 		cr_assert_not_null(at, "the sample lacks [%s] %s, or has it elsewhere",
 				   about->section, about->key);
 	}
+	assert_endpoints_equal(&sample->endpoints, &defaults->endpoints);
+	for (size_t i = 0; i < defaults->endpoints.n; i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "\n[endpoint %s]\n",
+			 defaults->endpoints.items[i].path);
+		cr_assert_not_null(strstr(active, line), "the sample lacks %s", line);
+	}
 	free(active);
 	free(shipped);
 }
 
-Test(conf, the_manual_explains_every_option)
+/* Each of the options has an item, in this order, from @at on. Returns where the last one is. */
+static const char *assert_explained(const char *at, const struct hc_option *options, size_t n)
 {
-	char *manual = read_text(MANUAL);
-	const char *at = manual;
-
-	for (size_t i = 0; i < hc_options_count; i++) {
-		const struct hc_conf_option *about = hc_conf_option_at(i);
+	for (size_t i = 0; i < n; i++) {
+		const struct hc_conf_option *about = &options[i].about;
 		const char *end, *reload;
 		char line[128];
 
@@ -548,21 +576,92 @@ Test(conf, the_manual_explains_every_option)
 		cr_assert_eq(about->reloadable, reload && (!end || reload < end), "[%s] %s: reload",
 			     about->section, about->key);
 	}
+	return at;
+}
+
+Test(conf, the_manual_explains_every_option)
+{
+	char *manual = read_text(MANUAL);
+	const char *at = assert_explained(manual, hc_options, hc_options_count);
+
+	(void)assert_explained(at, hc_endpoint_options, hc_endpoint_options_count);
 	free(manual);
+}
+
+/* ---- endpoints ---------------------------------------------------------------------------- */
+
+Test(conf, endpoints_that_do_not_go_together_are_refused_with_line_and_reason)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ "[endpoint /a]\nauth = none\nauth = none\n",
+		  "3: [endpoint /a] auth: given twice, first in line 2" },
+		{ "[endpoint /a]\nauth = maybe\n",
+		  "2: [endpoint /a] auth: \"maybe\" is not valid, expected none, token or user" },
+		{ "[endpoint /a]\nevents = *.x\n",
+		  "2: [endpoint /a] events: \"*.x\" is not valid, expected patterns of event types, "
+		  "such as alert.* job.progress" },
+		{ "[endpoint /a]\nevents =\n",
+		  "2: [endpoint /a] events: has no value, expected patterns of event types, such as "
+		  "alert.* job.progress" },
+		{ "[endpoint /a]\ncolour = red\n",
+		  "2: [endpoint /a] colour: unknown key; there are events, envelope, timestamps, "
+		  "auth, start, always, addressed, aliases, sse, enabled" },
+		{ "[endpoint a]\nauth = none\n",
+		  "2: [endpoint a]: not a path, expected such as /ws/events or /ws/{user_id}" },
+		{ "[endpoint /a/{b}/{c}]\nauth = none\n",
+		  "2: [endpoint /a/{b}/{c}]: not a path, expected such as /ws/events or "
+		  "/ws/{user_id}" },
+		{ "[endpoint /a]\nauth = user\n",
+		  "2: [endpoint /a] /a does not name the user that auth = user asks for, as "
+		  "/ws/{user_id} does" },
+		{ "[hub]\nport = 1\n[endpoint /ws/{name}]\nauth = none\n",
+		  "4: [endpoint /ws/{user_id}] /ws/{user_id} stands for two endpoints, or twice for "
+		  "one" },
+		{ "[endpoint /a]\naliases = /b\n[endpoint /b]\nauth = none\n",
+		  "2: [endpoint /a] /b stands for two endpoints, or twice for one" },
+		{ "[endpoint /a]\naliases = /a\n",
+		  "2: [endpoint /a] /a stands for two endpoints, or twice for one" },
+		{ "[endpoint /a]\nsse = /events\n",
+		  "2: [endpoint /ws/events] /events stands for two endpoints, or twice for one" },
+		{ "[endpoint /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\nauth = none\n",
+		  "1: section name too long, expected at most 49 bytes" },
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(rows); i++)
+		assert_refused(rows[i].text, rows[i].message);
+}
+
+Test(conf, an_endpoint_may_take_the_path_of_one_that_is_not_enabled)
+{
+	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	cr_assert_eq(load_text(&conf,
+			       "[endpoint /ws/{user_id}]\nenabled = no\n"
+			       "[endpoint /ws/{room}]\nauth = none\n"
+			       "events = job.*\n  alert.*\n",
+			       &fault),
+		     0, "%s", fault.message);
+	cr_expect_eq(conf->endpoints.items[conf->endpoints.n - 1].events.n, 2);
 }
 
 Test(conf, every_row_is_whole)
 {
 	cr_assert_gt(hc_options_count, 20);
-	for (size_t i = 0; i < hc_options_count; i++) {
-		const struct hc_option *option = &hc_options[i];
+	for (size_t i = 0; i < hc_options_count + hc_endpoint_options_count; i++) {
+		const struct hc_option *option =
+			i < hc_options_count ? &hc_options[i]
+					     : &hc_endpoint_options[i - hc_options_count];
 		char expected[HC_OPTION_EXPECTED_MAX] = "";
 
 		hc_option_expect(expected, option);
 		cr_assert_neq(expected[0], '\0', "%s", option->about.key);
 		cr_assert_gt(strlen(option->about.help), 10, "%s", option->about.key);
-		cr_assert_eq(hc_option_find(option->about.section, option->about.key), option,
-			     "%s stands twice", option->about.key);
+		cr_assert(i >= hc_options_count || hc_option_find(option->about.section,
+								  option->about.key) == option,
+			  "%s stands twice", option->about.key);
 	}
 	cr_assert_null(hc_conf_option_at(hc_options_count));
 }
