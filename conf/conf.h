@@ -60,10 +60,13 @@ struct hc_conf {
 		uint32_t heartbeat_ms;
 		uint32_t pong_timeout_ms;
 		uint32_t patterns_max;
+		struct hc_list origins; /* of web pages that may connect, "same", "*" */
 	} clients;
 	struct {		/* [auth] */
 		char *key_file; /* HS256 secret, at least 32 bytes; "" = no token is valid */
 		enum hc_publish_policy publish;
+		int query_token;     /* bool: ?token= is taken */
+		uint32_t timeout_ms; /* for the token in a first message */
 	} auth;
 	struct {		       /* [mounts] */
 		char *mount_namespace; /* "host", "self" or a process id */

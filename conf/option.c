@@ -32,6 +32,12 @@ static const struct hc_choice publish_policies[] = {
 	{ NULL, 0 },
 };
 
+static const struct hc_choice yes_no[] = {
+	{ "yes", true },
+	{ "no", false },
+	{ NULL, 0 },
+};
+
 static const struct hc_choice bpf_uses[] = {
 	{ "auto", HC_BPF_AUTO },
 	{ "off", HC_BPF_OFF },
@@ -110,6 +116,9 @@ const struct hc_option hc_options[] = {
 	{ { "clients", "patterns_max", "64",
 	    "Patterns and channels one client may subscribe to.", RELOAD },
 	  HC_OPTION_U32, AT(clients.patterns_max), 1, 4096, NULL },
+	{ { "clients", "origins", "same",
+	    "Web pages that may connect: their origins, same (of the host they connect to) or * (any).", RELOAD },
+	  HC_OPTION_ORIGINS, AT(clients.origins), 0, 0, NULL },
 
 	{ { "auth", "key_file", "",
 	    "HS256 secret that tokens are signed with, 32 bytes or more; empty: no token is valid.", RELOAD },
@@ -117,6 +126,12 @@ const struct hc_option hc_options[] = {
 	{ { "auth", "publish", "token",
 	    "Who may publish over REST: token (one that grants the type) or open (anybody).", RELOAD },
 	  HC_OPTION_CHOICE, AT(auth.publish), 0, 0, publish_policies },
+	{ { "auth", "query_token", "yes",
+	    "Whether a token may stand in the URL (?token=): yes or no.", RELOAD },
+	  HC_OPTION_CHOICE, AT(auth.query_token), 0, 0, yes_no },
+	{ { "auth", "timeout", "10s",
+	    "How long a client that needs a token may take to send it as its first message.", RELOAD },
+	  HC_OPTION_DURATION, AT(auth.timeout_ms), 100, HOUR, NULL },
 
 	{ { "mounts", "namespace", "host",
 	    "Whose mounts are told: host, self, or the process id of someone in that namespace.", RESTART },
@@ -259,6 +274,17 @@ static bool is_list(const struct hc_option *option)
 	return option->kind >= HC_OPTION_LIST;
 }
 
+/* As a browser writes it: scheme, host, perhaps a port; RFC 6454 section 6.2. */
+static bool is_origin(const char *text)
+{
+	static const char authority[] = "abcdefghijklmnopqrstuvwxyz0123456789-._~:[]";
+	const char *host = strstr(text, "://");
+
+	return host && host > text &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == (size_t)(host - text) &&
+	       host[3] && !host[3 + strspn(host + 3, authority)];
+}
+
 static bool item_fits(const struct hc_option *option, const char *item)
 {
 	switch (option->kind) {
@@ -266,6 +292,8 @@ static bool item_fits(const struct hc_option *option, const char *item)
 		return hc_pattern_check(hc_str(item), NULL);
 	case HC_OPTION_ENDPOINTS:
 		return hc_endpoint_path_is_valid(item);
+	case HC_OPTION_ORIGINS:
+		return !strcmp(item, "same") || !strcmp(item, "*") || is_origin(item);
 	default:
 		return true;
 	}
@@ -353,6 +381,7 @@ void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_o
 		[HC_OPTION_SOCKET] = "an absolute path of at most 107 bytes",
 		[HC_OPTION_LIST] = "one or more words",
 		[HC_OPTION_PATTERNS] = "patterns of event types, such as alert.* job.progress",
+		[HC_OPTION_ORIGINS] = "same, *, or origins such as https://example.org:8443",
 		[HC_OPTION_ENDPOINTS] = "paths such as /ws/events or /ws/{user_id}",
 	};
 	char min[HC_VALUE_TEXT_MAX], max[HC_VALUE_TEXT_MAX];

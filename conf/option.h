@@ -22,6 +22,7 @@ enum hc_option_kind {
 	HC_OPTION_LIST,
 	HC_OPTION_PATTERNS,  /* a list of subscription patterns */
 	HC_OPTION_ENDPOINTS, /* a list of endpoint paths */
+	HC_OPTION_ORIGINS,   /* a list of web origins, "same" or "*" */
 };
 
 struct hc_choice {

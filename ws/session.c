@@ -101,7 +101,7 @@ void hc_session_end(struct hc_session *session, uint16_t code, const char *reaso
 	if (session->close_code)
 		return;
 	session->close_code = code;
-	session->close_reason = reason;
+	session->close_reason = strdup(reason); /* without memory it closes without a reason */
 	hc_wire_want_write(session->wire);
 }
 
@@ -564,6 +564,8 @@ void hc_session_close(struct hc_session *session)
 		hc_info("client %llu (%s): gone", (unsigned long long)session->id, session->peer);
 	}
 	session->link = NULL;
+	free(session->close_reason);
+	session->close_reason = NULL;
 	session->subscription = hc_subscription_free(session->subscription);
 	hc_buffer_deinit(&session->waiting);
 	hc_buffer_deinit(&session->incoming);

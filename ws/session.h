@@ -36,12 +36,12 @@ struct hc_session {
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	uint64_t connected_unix_ms;
-	uint64_t sent_ms;	  /* loop time: the last message to it */
-	uint64_t progress_ms;	  /* loop time: when its socket last took something */
-	int unsent;		  /* bytes, at the last look */
-	uint16_t close_code;	  /* not 0: it is to be closed */
-	const char *close_reason; /* static text */
-	bool close_sent;	  /* nothing more is to be sent */
+	uint64_t sent_ms;     /* loop time: the last message to it */
+	uint64_t progress_ms; /* loop time: when its socket last took something */
+	int unsent;	      /* bytes, at the last look */
+	uint16_t close_code;  /* not 0: it is to be closed */
+	char *close_reason;   /* owned; NULL for none */
+	bool close_sent;      /* nothing more is to be sent */
 	bool behind;
 	bool in_log; /* behind, and the ring does not reach back that far */
 	bool paused; /* its messages are not taken for now */
@@ -81,7 +81,10 @@ void hc_session_on_writable(struct hc_session *session);
 void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
 			const struct hc_slice *slice);
 
-/** hc_session_end() - close it with @code as soon as its socket lets us say so */
+/**
+ * hc_session_end() - close it with @code as soon as its socket lets us say so
+ * @reason: up to 123 bytes, copied
+ */
 void hc_session_end(struct hc_session *session, uint16_t code, const char *reason);
 
 /** hc_session_resume() - put the cursor behind @since, and tell what that means */
