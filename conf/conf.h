@@ -61,6 +61,8 @@ struct hc_conf {
 		uint32_t pong_timeout_ms;
 		uint32_t patterns_max;
 		struct hc_list origins; /* of web pages that may connect, "same", "*" */
+		uint32_t message_rate; /* a second, of one client; 0: no limit */
+		uint32_t fragments_max;
 	} clients;
 	struct {		/* [auth] */
 		char *key_file; /* HS256 secret, at least 32 bytes; "" = no token is valid */

@@ -119,6 +119,12 @@ const struct hc_option hc_options[] = {
 	{ { "clients", "origins", "same",
 	    "Web pages that may connect: their origins, same (of the host they connect to) or * (any).", RELOAD },
 	  HC_OPTION_ORIGINS, AT(clients.origins), 0, 0, NULL },
+	{ { "clients", "message_rate", "20",
+	    "Messages a second that a client may send, two seconds' worth at once; 0: any number.", RELOAD },
+	  HC_OPTION_U32, AT(clients.message_rate), 0, 1000000, NULL },
+	{ { "clients", "fragments_max", "64",
+	    "Frames that one message of a client may be cut into.", RELOAD },
+	  HC_OPTION_U32, AT(clients.fragments_max), 1, 65536, NULL },
 
 	{ { "auth", "key_file", "",
 	    "HS256 secret that tokens are signed with, 32 bytes or more; empty: no token is valid.", RELOAD },

@@ -124,6 +124,8 @@ static void receive(struct hc_session *session, const void *data, size_t len)
 
 	if (session->close_code)
 		return;
+	if (lws_is_first_fragment(session->wire) && !hc_session_on_message(session))
+		return;
 	if (incoming->len + len > session->hub->conf->clients.message_max_bytes) {
 		hc_session_end(session, HC_CLOSE_TOO_BIG, "message too big");
 		return;
@@ -133,8 +135,12 @@ static void receive(struct hc_session *session, const void *data, size_t len)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 		return;
 	}
-	if (lws_remaining_packet_payload(session->wire) || !lws_is_final_fragment(session->wire))
+	if (lws_remaining_packet_payload(session->wire))
 		return;
+	if (!lws_is_final_fragment(session->wire)) {
+		(void)hc_session_on_fragment(session);
+		return;
+	}
 	if (lws_frame_is_binary(session->wire))
 		hc_session_tell_fault(session,
 				      &(struct hc_fault){ .code = HC_FAULT_MALFORMED,

@@ -18,6 +18,7 @@
 
 #define PUMP_MAX \
 	16 /* writes in one callback, so that one quick reader leaves room for the others */
+#define MESSAGE_BURST	 2    /* seconds' worth of messages that may come at once */
 #define WAITING_KEPT_MAX 4096 /* bytes of an emptied buffer worth keeping */
 
 static uint64_t now_ms(const struct hc_session *session)
@@ -103,6 +104,29 @@ void hc_session_end(struct hc_session *session, uint16_t code, const char *reaso
 	session->close_code = code;
 	session->close_reason = strdup(reason); /* without memory it closes without a reason */
 	hc_wire_want_write(session->wire);
+}
+
+/* ---- what it says ------------------------------------------------------------------------- */
+
+bool hc_session_on_message(struct hc_session *session)
+{
+	uint32_t rate = session->hub->conf->clients.message_rate;
+	bool taken = hc_bucket_take(&session->said,
+				    (struct hc_bucket_rate){ rate, MESSAGE_BURST * rate },
+				    now_ms(session));
+
+	session->n_fragments = 0;
+	if (!taken)
+		hc_session_end(session, HC_CLOSE_TOO_MANY, "too many messages");
+	return taken;
+}
+
+bool hc_session_on_fragment(struct hc_session *session)
+{
+	if (++session->n_fragments < session->hub->conf->clients.fragments_max)
+		return true;
+	hc_session_end(session, HC_CLOSE_POLICY, "too many fragments");
+	return false;
 }
 
 /* ---- behind ------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "ws/bucket.h"
 #include "ws/hub.h"
 #include "ws/wire.h"
 
@@ -16,9 +17,11 @@ struct hc_subscription;
 
 #define HC_CLOSE_NORMAL	    1000
 #define HC_CLOSE_GOING_AWAY 1001
+#define HC_CLOSE_POLICY	    1008
 #define HC_CLOSE_TOO_BIG    1009
 #define HC_CLOSE_INTERNAL   1011
 #define HC_CLOSE_TOO_SLOW   4008
+#define HC_CLOSE_TOO_MANY   4029
 
 struct hc_session {
 	struct hc_hub *hub;
@@ -36,12 +39,14 @@ struct hc_session {
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	uint64_t connected_unix_ms;
-	uint64_t sent_ms;     /* loop time: the last message to it */
-	uint64_t progress_ms; /* loop time: when its socket last took something */
-	int unsent;	      /* bytes, at the last look */
-	uint16_t close_code;  /* not 0: it is to be closed */
-	char *close_reason;   /* owned; NULL for none */
-	bool close_sent;      /* nothing more is to be sent */
+	uint64_t sent_ms;      /* loop time: the last message to it */
+	uint64_t progress_ms;  /* loop time: when its socket last took something */
+	int unsent;	       /* bytes, at the last look */
+	uint16_t close_code;   /* not 0: it is to be closed */
+	char *close_reason;    /* owned; NULL for none */
+	uint32_t n_fragments;  /* of the message that is coming in, so far */
+	struct hc_bucket said; /* its messages */
+	bool close_sent;       /* nothing more is to be sent */
 	bool behind;
 	bool in_log; /* behind, and the ring does not reach back that far */
 	bool paused; /* its messages are not taken for now */
@@ -86,6 +91,21 @@ void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
  * @reason: up to 123 bytes, copied
  */
 void hc_session_end(struct hc_session *session, uint16_t code, const char *reason);
+
+/**
+ * hc_session_on_message() - a message begins to come in: may it?
+ *
+ * Return: false if there were too many; the session is then ended with 4029.
+ */
+bool hc_session_on_message(struct hc_session *session);
+
+/**
+ * hc_session_on_fragment() - a frame of a message has ended, and there is more to come
+ *
+ * Return: false if there were too many; the session is then ended with 1008. It is not 1009,
+ * because the message itself may be small (RFC 6455 section 7.4.1).
+ */
+bool hc_session_on_fragment(struct hc_session *session);
 
 /** hc_session_resume() - put the cursor behind @since, and tell what that means */
 void hc_session_resume(struct hc_session *session, const struct hc_position *since);

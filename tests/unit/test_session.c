@@ -908,3 +908,54 @@ Test(session, one_that_heard_nothing_for_long_is_pinged)
 	client_close(&client);
 	test_hub_close(&test);
 }
+
+Test(session, one_that_says_too_much_is_closed)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	test.conf->clients.message_rate = 5;
+	client_open(&client, &test, "/ws/events", NULL);
+	for (int i = 0; i < 10; i++)
+		cr_assert(hc_session_on_message(&client.session), "message %d", i);
+	cr_assert_not(hc_session_on_message(&client.session));
+	test_hub_settle(&test);
+	client_expect_close(&client, HC_CLOSE_TOO_MANY, "too many messages");
+	client_close(&client);
+	test_hub_close(&test);
+}
+
+Test(session, without_a_rate_it_may_say_anything)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	test.conf->clients.message_rate = 0;
+	client_open(&client, &test, "/ws/events", NULL);
+	for (int i = 0; i < 10000; i++)
+		cr_assert(hc_session_on_message(&client.session), "message %d", i);
+	client_close(&client);
+	test_hub_close(&test);
+}
+
+Test(session, fragments_are_counted_anew_for_each_message)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	test.conf->clients.fragments_max = 4;
+	client_open(&client, &test, "/ws/events", NULL);
+	for (int message = 0; message < 3; message++) {
+		cr_assert(hc_session_on_message(&client.session));
+		for (int i = 0; i < 3; i++)
+			cr_assert(hc_session_on_fragment(&client.session), "fragment %d", i);
+	}
+	cr_assert_not(hc_session_on_fragment(&client.session));
+	test_hub_settle(&test);
+	client_expect_close(&client, HC_CLOSE_POLICY, "too many fragments");
+	client_close(&client);
+	test_hub_close(&test);
+}
