@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bpf/change.h"
 #include "proto/clock.h"
@@ -269,11 +268,7 @@ bool hc_changes_pending(const struct hc_changes *changes)
 /* When the call returned, on the wall clock. */
 static int64_t called_unix_ms(uint64_t boot_ns)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists since Linux 2.6.39 */
-	return hc_now_unix_ms() -
-	       ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)boot_ns) / 1000000;
+	return hc_now_unix_ms() - ((int64_t)hc_boottime_ns() - (int64_t)boot_ns) / 1000000;
 }
 
 struct hc_mount_report hc_change_report(const struct hc_change *change)
@@ -294,7 +289,9 @@ struct hc_mount_report hc_change_report(const struct hc_change *change)
 
 	if (change->is_mounted && change->moved)
 		report.moved_from = change->moved->row.path;
-	if (has_actor && change->claim.actor.boot_ns)
-		report.timestamp_unix_ms = called_unix_ms(change->claim.actor.boot_ns);
+	if (has_actor && change->claim.actor.boot_ns) {
+		report.boot_ns = change->claim.actor.boot_ns;
+		report.timestamp_unix_ms = called_unix_ms(report.boot_ns);
+	}
 	return report;
 }

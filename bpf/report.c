@@ -105,15 +105,17 @@ static void append_map(struct hc_buffer *to, const struct fields *fields)
 }
 
 static void append_event(struct hc_buffer *event, const char *type, const struct fields *payload,
-			 int64_t timestamp_unix_ms)
+			 int64_t timestamp_unix_ms, uint64_t boot_ns)
 {
 	msgpack_packer pk = hc_codec_packer(event);
 	char timestamp[HC_TIMESTAMP_LEN];
 
 	hc_timestamp_format(timestamp, timestamp_unix_ms);
-	msgpack_pack_map(&pk, 3);
+	msgpack_pack_map(&pk, boot_ns ? 4 : 3);
 	hc_pack_str_at(&pk, "type", hc_str(type));
 	hc_pack_str_at(&pk, "timestamp", (struct hc_str){ timestamp, sizeof(timestamp) });
+	if (boot_ns)
+		hc_pack_u64_at(&pk, "boot_ns", boot_ns);
 	hc_pack_key(&pk, "payload");
 	append_map(event, payload);
 }
@@ -161,7 +163,7 @@ void hc_report_mount(struct hc_buffer *event, const struct hc_mount_report *repo
 	if (report->actor)
 		add_actor(&fields, report->actor);
 	append_event(event, report->is_mounted ? "device.mounted" : "device.unmounted", &fields,
-		     report->timestamp_unix_ms);
+		     report->timestamp_unix_ms, report->boot_ns);
 }
 
 /* ---- detector.status, detector.gap ---------------------------------------------------------- */
@@ -214,7 +216,7 @@ void hc_report_status(struct hc_buffer *event, const struct hc_status *status)
 
 	fields_init(&fields);
 	add_status(&fields, status);
-	append_event(event, "detector.status", &fields, hc_now_unix_ms());
+	append_event(event, "detector.status", &fields, hc_now_unix_ms(), 0);
 }
 
 void hc_report_gap(struct hc_buffer *event, const char *stage, uint64_t count)
@@ -224,5 +226,5 @@ void hc_report_gap(struct hc_buffer *event, const char *stage, uint64_t count)
 	fields_init(&fields);
 	add_text(&fields, "stage", stage);
 	add_number(&fields, "count", count);
-	append_event(event, "detector.gap", &fields, hc_now_unix_ms());
+	append_event(event, "detector.gap", &fields, hc_now_unix_ms(), 0);
 }

@@ -24,6 +24,8 @@ struct hc_mount_report {
 	bool revealed;		      /* it was there before, below another mount */
 	bool brief; /* mounted and unmounted again before the table could be read */
 	int64_t timestamp_unix_ms;
+	uint64_t boot_ns; /* CLOCK_BOOTTIME when the call returned; 0: not known. Not shown: the hub
+			     measures with it how long the event took */
 };
 
 /** hc_report_mount() - append the event */

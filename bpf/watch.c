@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "bpf/change.h"
 #include "bpf/filter.h"
@@ -130,14 +129,6 @@ static struct hc_change_options change_options(const struct hc_watch *watch, boo
 					   .now_ns = hc_monotonic_ns() };
 }
 
-static uint64_t boot_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* exists since Linux 2.6.39 */
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static int add_differences(struct hc_watch *watch, const struct hc_table *old, bool reconciled)
 {
 	HC_CLEANUP(hc_differences_deinit) struct hc_differences differences = { 0 };
@@ -150,7 +141,7 @@ static int add_differences(struct hc_watch *watch, const struct hc_table *old, b
 		const struct hc_difference *difference = &differences.items[i];
 
 		if (difference->kind == HC_DIFFERENCE_NEW && !difference->moved)
-			difference->mount->seen_boot_ns = boot_ns();
+			difference->mount->seen_boot_ns = hc_boottime_ns();
 		if (difference->told && !difference->mount->device &&
 		    difference->kind != HC_DIFFERENCE_GONE)
 			r = hc_lookup_mount(watch->lookup, watch->table, difference->mount);

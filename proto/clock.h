@@ -11,6 +11,9 @@
 /** hc_monotonic_ns() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t hc_monotonic_ns(void);
 
+/** hc_boottime_ns() - CLOCK_BOOTTIME in nanoseconds, which BPF programs stamp their records with */
+uint64_t hc_boottime_ns(void);
+
 /** hc_now_unix_ms() - CLOCK_REALTIME in milliseconds since 1970 */
 int64_t hc_now_unix_ms(void);
 

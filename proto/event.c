@@ -2,8 +2,9 @@
 /*
  * An event out of a msgpack map and back.
  *
- * Accepted keys: type, payload, timestamp, correlation_id, to; and sequence and channel, which the
- * hub writes and readers of its log find. Anything else is a fault that names the key.
+ * Accepted keys: type, payload, timestamp, correlation_id, to; sequence and channel, which the hub
+ * writes and readers of its log find; boot_ns, which the loader adds for the hub. Anything else is
+ * a fault that names the key.
  */
 #include "proto/clock.h"
 #include "proto/event.h"
@@ -42,6 +43,17 @@ static bool read_timestamp(int64_t *ret, const msgpack_object *value, struct hc_
 	return true;
 }
 
+static bool read_number(uint64_t *ret, const msgpack_object *value, const char *key,
+			struct hc_fault *fault)
+{
+	if (value->type == MSGPACK_OBJECT_NIL)
+		return true;
+	if (value->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+		return fail_at(fault, key, "must be a positive integer");
+	*ret = value->via.u64;
+	return true;
+}
+
 static bool read_field(struct hc_event *event, struct hc_str key, const msgpack_object *value,
 		       struct hc_fault *fault)
 {
@@ -62,14 +74,10 @@ static bool read_field(struct hc_event *event, struct hc_str key, const msgpack_
 		event->payload = *value;
 		return true;
 	}
-	if (hc_str_is(key, "sequence")) {
-		if (value->type == MSGPACK_OBJECT_NIL)
-			return true;
-		if (value->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
-			return fail_at(fault, "sequence", "must be a positive integer");
-		event->sequence = value->via.u64;
-		return true;
-	}
+	if (hc_str_is(key, "sequence"))
+		return read_number(&event->sequence, value, "sequence", fault);
+	if (hc_str_is(key, "boot_ns"))
+		return read_number(&event->boot_ns, value, "boot_ns", fault);
 	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
 		     "an event has no field \"%.*s\": it has type, payload, timestamp, "
 		     "correlation_id and to",

@@ -4,7 +4,7 @@
  *
  * As msgpack it is a map with the keys type, payload, timestamp and, where they are known,
  * sequence, channel, correlation_id and to. A publisher sends no sequence and no channel: the hub
- * sets both.
+ * sets both. boot_ns is between loader and hub, for measuring: it is read, and never packed again.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct hc_event {
 	struct hc_str channel;	      /* empty: not set */
 	struct hc_str correlation_id; /* empty: not set */
 	struct hc_str to;	      /* empty: everybody */
+	uint64_t boot_ns;	      /* CLOCK_BOOTTIME: when the kernel saw it; 0: not set */
 };
 
 /**

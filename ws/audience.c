@@ -33,6 +33,7 @@ struct hc_audiences {
 	struct hc_audience *head;
 	uint64_t flushed; /* the slot up to which members that are up to date have everything */
 	uint64_t flushed_sequence;
+	struct hc_sent sent;
 	struct hc_buffer gathered;
 	struct { /* the slice that was asked for last */
 		const struct hc_audience *audience;
@@ -215,6 +216,7 @@ static struct hc_slice gather(struct hc_audience *audience, uint64_t from, uint6
 {
 	struct hc_buffer *gathered = &audience->all->gathered;
 	uint64_t slot = from;
+	size_t n = 0;
 
 	hc_buffer_reset(gathered);
 	do {
@@ -226,9 +228,10 @@ static struct hc_slice gather(struct hc_audience *audience, uint64_t from, uint6
 			gathered->failed = false;
 			break;
 		}
+		n++;
 		slot = skip_unwanted(audience, slot + 1, end);
 	} while (slot < end);
-	return (struct hc_slice){ { gathered->data, gathered->len }, slot };
+	return (struct hc_slice){ { gathered->data, gathered->len }, slot, n };
 }
 
 static struct hc_slice lay_out(struct hc_audience *audience, uint64_t from, uint64_t end)
@@ -243,7 +246,8 @@ static struct hc_slice lay_out(struct hc_audience *audience, uint64_t from, uint
 	to = run_end(audience, begin, end);
 	next = skip_unwanted(audience, to, end);
 	if (next == end || next == to || hc_track_frames(audience->track, begin, to).len >= RUN_MIN)
-		return (struct hc_slice){ hc_track_frames(audience->track, begin, to), next };
+		return (struct hc_slice){ hc_track_frames(audience->track, begin, to), next,
+					  to - begin };
 	return gather(audience, begin, end);
 }
 
@@ -279,6 +283,7 @@ size_t hc_audience_count(const struct hc_audience *audience, uint64_t from)
 static void flush(struct hc_audience *audience, const struct hc_turn *turn)
 {
 	struct hc_slice slice = { .next = turn->from };
+	size_t n_written = 0;
 
 	/* If more came at once than the ring holds, the slice stays empty and all go on from the
 	 * log. */
@@ -286,7 +291,9 @@ static void flush(struct hc_audience *audience, const struct hc_turn *turn)
 	    slice.next == turn->end)
 		return;
 	for (size_t i = 0; i < audience->n_members; i++)
-		hc_session_deliver(audience->members[i], turn, &slice);
+		n_written += hc_session_deliver(audience->members[i], turn, &slice);
+	audience->all->sent.deliveries += n_written * slice.n;
+	audience->all->sent.bytes += n_written * slice.bytes.len;
 }
 
 void hc_audiences_flush(struct hc_audiences *audiences, uint64_t now_ms)
@@ -319,4 +326,9 @@ size_t hc_audiences_size(const struct hc_audiences *audiences)
 	     audience = audience->next)
 		n++;
 	return n;
+}
+
+struct hc_sent hc_audiences_sent(const struct hc_audiences *audiences)
+{
+	return audiences->sent;
 }

@@ -11,6 +11,7 @@
 
 #include "ws/endpoint.h"
 #include "ws/ring.h"
+#include "ws/stats.h"
 
 struct hc_audience;
 struct hc_audiences;
@@ -22,6 +23,7 @@ struct hc_session;
 struct hc_slice {
 	struct hc_str bytes; /* empty if nothing up to `next` is wanted */
 	uint64_t next;
+	size_t n; /* events in it */
 };
 
 /** struct hc_turn - what one turn of the loop has brought: the slots from @from up to @end */
@@ -75,3 +77,6 @@ size_t hc_audience_count(const struct hc_audience *audience, uint64_t from);
 const struct hc_wants *hc_audience_wants(const struct hc_audience *audience);
 
 size_t hc_audiences_size(const struct hc_audiences *audiences);
+
+/** hc_audiences_sent() - what hc_audiences_flush() has written to clients so far */
+struct hc_sent hc_audiences_sent(const struct hc_audiences *audiences);

@@ -215,3 +215,11 @@ void hc_catchup_submit(struct hc_catchup *catchup, struct hc_catchup_job *job)
 	catchup->tail = &job->next;
 	start_some(catchup);
 }
+
+void hc_catchup_count(const struct hc_catchup *catchup, size_t *ret_running, size_t *ret_waiting)
+{
+	*ret_running = catchup->n_running;
+	*ret_waiting = 0;
+	for (const struct hc_catchup_job *job = catchup->head; job; job = job->next)
+		++*ret_waiting;
+}

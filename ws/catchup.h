@@ -59,6 +59,9 @@ struct hc_catchup *hc_catchup_free(struct hc_catchup *catchup);
 /** hc_catchup_is_idle() - whether no job runs */
 bool hc_catchup_is_idle(const struct hc_catchup *catchup);
 
+/** hc_catchup_count() - jobs that run and jobs that wait; O(waiting) */
+void hc_catchup_count(const struct hc_catchup *catchup, size_t *ret_running, size_t *ret_waiting);
+
 /** hc_catchup_job_new() - a job that reads everything behind @after, without end, for nobody
  * special */
 struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner, uint64_t after);

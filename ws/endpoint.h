@@ -23,6 +23,7 @@ struct hc_endpoint {
 	struct hc_filter events; /* what it carries */
 	struct hc_filter always; /* what every client gets */
 	size_t n_clients;
+	uint64_t n_opened; /* clients, since the start */
 };
 
 /** struct hc_route - where a request path leads */

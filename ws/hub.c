@@ -31,6 +31,7 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 		struct hc_record *record = batch->records[i];
 
 		hc_ring_append(hub->ring, record);
+		hub->stats.events[record->type->index]++;
 		hc_lost_count(hub->lost, record);
 		if (!hc_state_apply(hub->state, record))
 			hc_err("out of memory: the retained %s is not the newest any more",
@@ -38,12 +39,34 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 	}
 }
 
+/* How long what a flush has just shown took to get to the clients; O(new events). */
+static void observe(struct hc_hub *hub)
+{
+	uint64_t now_ns = hc_monotonic_ns(), now_boot_ns = hc_boottime_ns();
+	uint64_t first = hc_ring_first(hub->ring), end = hc_ring_next(hub->ring);
+
+	for (uint64_t slot = hub->shown > first ? hub->shown : first; slot < end; slot++) {
+		const struct hc_record *record = hc_ring_at(hub->ring, slot);
+
+		if (record->taken_ns && record->taken_ns < now_ns)
+			hc_histogram_add(&hub->stats.publish_to_client, &hc_buckets_ns,
+					 now_ns - record->taken_ns);
+		if (record->boot_ns && record->boot_ns < now_boot_ns)
+			hc_histogram_add(&hub->stats.kernel_to_client, &hc_buckets_ns,
+					 now_boot_ns - record->boot_ns);
+	}
+}
+
 /* The end of a turn: everything that one commit brought goes out together. */
 static void show(void *context)
 {
 	struct hc_hub *hub = context;
+	uint64_t n_before = hc_audiences_sent(hub->audiences).deliveries;
 
 	hc_audiences_flush(hub->audiences, uv_now(hub->loop));
+	if (hc_audiences_sent(hub->audiences).deliveries != n_before)
+		observe(hub);
+	hub->shown = hc_ring_next(hub->ring);
 	for (struct hc_peer *peer = hub->peers->head, *next; peer; peer = next) {
 		next = peer->next;
 		if (peer->feed)

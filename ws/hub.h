@@ -15,6 +15,7 @@
 #include "ws/lost.h"
 #include "ws/ring.h"
 #include "ws/state.h"
+#include "ws/stats.h"
 #include "ws/store.h"
 #include "ws/writer.h"
 
@@ -40,7 +41,9 @@ struct hc_hub {
 	struct hc_peers *peers;	      /* programs on the UNIX socket */
 	struct hc_detector *detector; /* the loader, when it is there */
 	uint64_t lost[HC_LOST_MAX_];  /* events, by stage */
-	uint64_t started_ns;	      /* CLOCK_MONOTONIC */
+	struct hc_stats stats;
+	uint64_t shown;	     /* the slot up to which clients have been shown everything */
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	bool draining;
 };
 

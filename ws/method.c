@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/pattern.h"
 #include "ws/detector.h"
@@ -171,6 +172,8 @@ static bool say_hello(const struct hc_request *request, struct hc_fault *fault)
 	hc_pack_key(&pk, "limits");
 	pack_limits(&pk);
 	hc_method_answer(peer, request->id, &result);
+	if (peer->role == HC_ROLE_FCGI)
+		hub->stats.fcgi_seen_unix_ms = (uint64_t)hc_now_unix_ms();
 	if (peer->role == HC_ROLE_LOADER)
 		hc_detector_attach(hub->detector, peer);
 	return true;

@@ -61,6 +61,17 @@ static bool check_right(const struct hc_peer *peer, const struct hc_grant *grant
 
 /* ---- is it right -------------------------------------------------------------------------- */
 
+/* When the kernel saw it is for the loader alone to say. */
+static bool check_boot_ns(const struct hc_peer *peer, const struct hc_event *event,
+			  struct hc_fault *fault)
+{
+	if (!event->boot_ns || peer->role == HC_ROLE_LOADER)
+		return true;
+	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "\"boot_ns\" is for the loader only");
+	hc_fault_at(fault, HC_STR("boot_ns"));
+	return false;
+}
+
 static struct hc_record *take_event(const struct hc_request *request, const struct hc_grant *grant,
 				    const msgpack_object *map, int64_t now_unix_ms,
 				    struct hc_fault *fault)
@@ -79,7 +90,8 @@ static struct hc_record *take_event(const struct hc_request *request, const stru
 		hc_fault_at(fault, HC_STR("type"));
 		return NULL;
 	}
-	if (!check_right(request->peer, grant, event.type, fault))
+	if (!check_right(request->peer, grant, event.type, fault) ||
+	    !check_boot_ns(request->peer, &event, fault))
 		return NULL;
 	if (!hc_type_validate(type, &event.payload, fault)) {
 		hc_fault_at(fault, HC_STR("payload"));
@@ -123,6 +135,7 @@ static bool take_events(struct hc_batch *batch, const struct hc_request *request
 			const msgpack_object_array *events, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
+	uint64_t taken_ns = hc_monotonic_ns();
 
 	if (!hc_method_grant(&grant, request, fault))
 		return false;
@@ -134,6 +147,7 @@ static bool take_events(struct hc_batch *batch, const struct hc_request *request
 			hc_fault_at(fault, HC_STR("events"));
 			return false;
 		}
+		batch->records[i]->taken_ns = taken_ns;
 	}
 	return true;
 }
@@ -180,6 +194,7 @@ static void on_done(struct hc_batch *batch)
 {
 	struct hc_peer *peer = batch->owner;
 
+	peer->hub->stats.publishes[batch->result]++;
 	if (batch->result == HC_BATCH_OK_)
 		hc_hub_admit(peer->hub, batch);
 	if (batch->result == HC_BATCH_OK_ || batch->result == HC_BATCH_REPEATED)
@@ -190,7 +205,7 @@ static void on_done(struct hc_batch *batch)
 	hc_peer_release(peer);
 }
 
-bool hc_method_publish(const struct hc_request *request, struct hc_fault *fault)
+static bool publish(const struct hc_request *request, struct hc_fault *fault)
 {
 	const msgpack_object *events = hc_map_get(request->params, "events");
 	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = NULL;
@@ -212,4 +227,12 @@ bool hc_method_publish(const struct hc_request *request, struct hc_fault *fault)
 	hc_peer_hold(request->peer);
 	hc_hub_commit(request->peer->hub, hc_take(batch));
 	return true;
+}
+
+bool hc_method_publish(const struct hc_request *request, struct hc_fault *fault)
+{
+	if (publish(request, fault))
+		return true;
+	request->peer->hub->stats.publishes[HC_PUBLISH_REFUSED]++;
+	return false;
 }

@@ -56,6 +56,12 @@ static struct hc_hub *hub_of(struct lws *wire)
 
 /* ---- the handshake ------------------------------------------------------------------------ */
 
+static void refuse(struct lws *wire, const struct hc_refusal *refusal)
+{
+	hc_stats_refusal(&hub_of(wire)->stats, refusal->code);
+	hc_handshake_refuse(wire, refusal);
+}
+
 static int confirm_upgrade(struct lws *wire)
 {
 	const struct hc_refusal *refusal;
@@ -68,7 +74,7 @@ static int confirm_upgrade(struct lws *wire)
 	refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
 	if (!refusal)
 		return 0;
-	hc_handshake_refuse(wire, refusal);
+	refuse(wire, refusal);
 	return 1;
 }
 
@@ -112,7 +118,7 @@ static int establish(struct lws *wire, struct hc_session *session)
 
 static int answer_plain_http(struct lws *wire)
 {
-	hc_handshake_refuse(wire, hc_handshake_read_plain(hub_of(wire), wire));
+	refuse(wire, hc_handshake_read_plain(hub_of(wire), wire));
 	return -1;
 }
 

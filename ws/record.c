@@ -39,6 +39,7 @@ static struct hc_record *build(const struct hc_event *event, const struct hc_typ
 		.n_refs = 1,
 		.type = type,
 		.timestamp_unix_ms = event->timestamp_unix_ms,
+		.boot_ns = event->boot_ns,
 	};
 	to = record->bytes;
 	memcpy(to, body.s, body.len);

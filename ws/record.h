@@ -12,6 +12,8 @@ struct hc_record {
 	uint64_t sequence;   /* set when it is committed; 0 for a volatile event */
 	const struct hc_type *type;
 	int64_t timestamp_unix_ms;
+	uint64_t taken_ns;	 /* CLOCK_MONOTONIC: when it was published; 0: by the hub itself */
+	uint64_t boot_ns;	 /* CLOCK_BOOTTIME: when the kernel saw it; 0: not known */
 	struct hc_str to;	 /* within bytes; empty: everybody */
 	struct hc_str state_key; /* within bytes; of a retained or a clearing type */
 	struct hc_str body; /* within bytes: the event as msgpack, without sequence and channel */

@@ -31,6 +31,7 @@ static uint64_t now_ms(const struct hc_session *session)
 static bool write_now(struct hc_session *session, struct hc_str bytes)
 {
 	session->sent_ms = now_ms(session);
+	session->hub->stats.sent.bytes += bytes.len;
 	if (hc_wire_write(session->wire, bytes))
 		return true;
 	hc_wire_kill(session->wire);
@@ -209,6 +210,7 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 				 resumed->missed_from.sequence);
 		pack_position_at(&pk, "missed_to", epoch, resumed->missed_to);
 	}
+	hc_stats_resume(&session->hub->stats, resumed->reason);
 	hc_session_tell(session, "connection.resumed", &payload);
 }
 
@@ -361,6 +363,7 @@ static void on_page(struct hc_catchup_job *job)
 	skip_to(session, first_left(job));
 	if (job->last > session->sequence)
 		session->sequence = job->last;
+	session->hub->stats.sent.deliveries += job->n;
 	hc_buffer_append(&session->waiting, job->page.data, job->page.len);
 	if (session->waiting.failed)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
@@ -401,6 +404,7 @@ static void continue_in_ring(struct hc_session *session)
 		}
 		if (slice.bytes.len && !write_now(session, slice.bytes))
 			return;
+		session->hub->stats.sent.deliveries += slice.n;
 		session->cursor = slice.next;
 		session->sequence = hc_ring_sequence_before(ring, slice.next);
 		if (slice.next == hc_ring_next(ring))
@@ -458,24 +462,25 @@ void hc_session_on_writable(struct hc_session *session)
 		continue_in_ring(session);
 }
 
-void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
+bool hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
 			const struct hc_slice *slice)
 {
 	if (session->behind || session->close_code)
-		return;
+		return false;
 	if (slice->next == turn->from || session->waiting.len ||
 	    hc_wire_is_blocked(session->wire)) {
 		be_behind(session, turn->from, turn->from_sequence);
-		return;
+		return false;
 	}
 	session->sent_ms = turn->now_ms;
 	if (slice->bytes.len && !hc_wire_write(session->wire, slice->bytes)) {
 		hc_wire_kill(session->wire);
-		return;
+		return false;
 	}
 	if (slice->next != turn->end)
 		be_behind(session, slice->next,
 			  hc_ring_sequence_before(session->hub->ring, slice->next));
+	return slice->bytes.len;
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -564,6 +569,7 @@ bool hc_session_open(struct hc_session *session, const struct hc_position *since
 		return false;
 	link_in(session, session->hub->sessions);
 	session->endpoint->n_clients++;
+	session->endpoint->n_opened++;
 	session->connected_unix_ms = (uint64_t)hc_now_unix_ms();
 	session->sent_ms = now_ms(session);
 	session->progress_ms = session->sent_ms;
@@ -585,6 +591,7 @@ void hc_session_close(struct hc_session *session)
 	if (session->link) {
 		link_out(session);
 		session->endpoint->n_clients--;
+		hc_stats_close(&session->hub->stats, session->close_code);
 		hc_info("client %llu (%s): gone", (unsigned long long)session->id, session->peer);
 	}
 	session->link = NULL;

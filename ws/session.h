@@ -82,8 +82,12 @@ void hc_session_close(struct hc_session *session);
 /** hc_session_on_writable() - the socket takes more */
 void hc_session_on_writable(struct hc_session *session);
 
-/** hc_session_deliver() - what is new, for a member of an audience; see audience.h */
-void hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
+/**
+ * hc_session_deliver() - what is new, for a member of an audience; see audience.h
+ *
+ * Return: whether it was written; else the session goes on by itself.
+ */
+bool hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
 			const struct hc_slice *slice);
 
 /**

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "proto/clock.h"
 #include "ws/writer.h"
 
 #define GROUP_MAX \
@@ -28,6 +29,7 @@ struct hc_writer {
 	pthread_cond_t submitted_some;
 	struct queue submitted;
 	struct queue done;
+	struct hc_commits commits; /* under the lock */
 	bool stopping;
 	size_t n_waiting; /* of the loop thread */
 };
@@ -80,12 +82,36 @@ static void give_back(struct hc_writer *writer, struct hc_batch **group, size_t 
 	(void)uv_async_send(&writer->wake);
 }
 
+static uint64_t count_events(struct hc_batch *const *group, size_t n)
+{
+	uint64_t n_events = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < group[i]->n; j++)
+			n_events += group[i]->result == HC_BATCH_OK_ &&
+				    hc_record_is_logged(group[i]->records[j]);
+	return n_events;
+}
+
+static void append(struct hc_writer *writer, struct hc_batch **group, size_t n)
+{
+	uint64_t began_ns = hc_monotonic_ns(), took_ns, n_events;
+
+	hc_store_append(writer->store, group, n);
+	took_ns = hc_monotonic_ns() - began_ns;
+	n_events = count_events(group, n);
+	pthread_mutex_lock(&writer->lock);
+	hc_histogram_add(&writer->commits.durations_ns, &hc_buckets_ns, took_ns);
+	hc_histogram_add(&writer->commits.events, &hc_buckets_events, n_events);
+	pthread_mutex_unlock(&writer->lock);
+}
+
 /* Volatile batches keep their place in the order but need no commit. */
 static void commit(struct hc_writer *writer, struct hc_batch **group, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (hc_batch_is_logged(group[i])) {
-			hc_store_append(writer->store, group, n);
+			append(writer, group, n);
 			return;
 		}
 	}
@@ -210,4 +236,11 @@ void hc_writer_submit(struct hc_writer *writer, struct hc_batch *batch)
 size_t hc_writer_waiting(const struct hc_writer *writer)
 {
 	return writer->n_waiting;
+}
+
+void hc_writer_commits(struct hc_writer *writer, struct hc_commits *ret)
+{
+	pthread_mutex_lock(&writer->lock);
+	*ret = writer->commits;
+	pthread_mutex_unlock(&writer->lock);
 }

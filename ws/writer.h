@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "ws/histogram.h"
 #include "ws/store.h"
 
 struct hc_writer;
@@ -33,6 +34,15 @@ struct hc_writer *hc_writer_free(struct hc_writer *writer);
 
 /** hc_writer_submit() - pass a batch to the thread, which hands it back by batch->done() */
 void hc_writer_submit(struct hc_writer *writer, struct hc_batch *batch);
+
+/** struct hc_commits - what the thread has done so far */
+struct hc_commits {
+	struct hc_histogram events; /* logged events of a commit */
+	struct hc_histogram durations_ns;
+};
+
+/** hc_writer_commits() - take a copy of that; waits for a lock that is held for a copy only */
+void hc_writer_commits(struct hc_writer *writer, struct hc_commits *ret);
 
 /** hc_writer_waiting() - batches submitted and not yet handed back */
 size_t hc_writer_waiting(const struct hc_writer *writer);

@@ -101,6 +101,31 @@ Test(event, golden_bytes_read_to_their_fields)
 	json_decref(document);
 }
 
+Test(event, what_is_for_the_hub_to_measure_is_not_packed_again)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer packed = HC_BUFFER_NULL;
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer again = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&packed), again_pk = hc_codec_packer(&again);
+	struct hc_event event, without;
+	msgpack_object map;
+	msgpack_zone zone;
+
+	msgpack_pack_map(&pk, 3);
+	hc_pack_str_at(&pk, "type", HC_STR("a.b"));
+	hc_pack_u64_at(&pk, "boot_ns", 77);
+	hc_pack_key(&pk, "payload");
+	msgpack_pack_map(&pk, 0);
+	cr_assert(msgpack_zone_init(&zone, 1024));
+	cr_assert_eq(hc_codec_unpack(&map, &zone, packed.data, packed.len), 0);
+	cr_assert(hc_event_read(&event, &map, 0, NULL));
+	cr_expect_eq(event.boot_ns, 77);
+	hc_event_pack(&again_pk, &event);
+	cr_assert_eq(hc_codec_unpack(&map, &zone, again.data, again.len), 0);
+	cr_assert(hc_event_read(&without, &map, 0, NULL));
+	cr_expect_eq(without.boot_ns, 0);
+	msgpack_zone_destroy(&zone);
+}
+
 Test(event, golden_events_pack_to_their_bytes)
 {
 	json_t *document = golden_load(DATA);

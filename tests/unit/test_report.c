@@ -82,6 +82,24 @@ Test(report, a_mounted_stick)
 		     "\"actor\":{\"pid\":812,\"uid\":1000,\"comm\":\"mount\"}}");
 }
 
+Test(report, when_the_kernel_saw_it_is_told_beside_the_payload)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
+	struct hc_event read;
+	msgpack_object map;
+	msgpack_zone zone;
+
+	hc_report_mount(&event, &(struct hc_mount_report){ .is_mounted = true,
+							   .row = &stick,
+							   .boot_ns = 123456789012345 });
+	cr_assert(msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE));
+	cr_assert_eq(hc_codec_unpack(&map, &zone, event.data, event.len), 0);
+	cr_assert(hc_event_read(&read, &map, -1, NULL));
+	cr_expect_eq(read.boot_ns, 123456789012345);
+	cr_expect_null(hc_map_get(&read.payload, "boot_ns"));
+	msgpack_zone_destroy(&zone);
+}
+
 Test(report, what_is_not_known_is_null_or_left_out)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;

@@ -77,6 +77,7 @@ static void submit(struct bench *bench, uint32_t id, const char *type)
 static void run_through(enum hc_durability durability)
 {
 	char *dir = test_dir();
+	struct hc_commits commits;
 	struct bench bench;
 
 	bench_open(&bench, durability, dir);
@@ -91,6 +92,11 @@ static void run_through(enum hc_durability durability)
 	cr_expect_eq(hc_writer_waiting(bench.writer), 0);
 	cr_expect_eq(bench.n_shown, N_BATCHES);
 	cr_expect_eq(bench.store->newest, bench.newest);
+	hc_writer_commits(bench.writer, &commits);
+	cr_expect_eq(commits.events.sum, bench.newest, "not every event was counted once");
+	cr_expect_gt(commits.durations_ns.sum, 0);
+	cr_expect_eq(hc_histogram_count(&commits.events),
+		     hc_histogram_count(&commits.durations_ns));
 	bench_close(&bench);
 	test_dir_remove(dir);
 }
