@@ -40,7 +40,7 @@ objs  = $(patsubst %.c,$B/%.o,$(filter-out %.bpf.c,$(wildcard $1/*.c)))
 
 SHARED_LIBS = $(call pkg,jansson) -lmsgpackc -linih
 BPF_LIBS    = $(call pkg,libbpf libuv libudev mount blkid libcap-ng libsystemd)
-WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libjwt libcrypto libsystemd)
+WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libcrypto libsystemd)
 FCGI_LIBS   = -lfcgi
 CLI_LIBS    = $(call pkg,libjwt)
 $B/hostcast-bpf:  LIBS = $(BPF_LIBS) $(SHARED_LIBS)

@@ -64,8 +64,11 @@ struct hc_conf {
 		uint32_t message_rate; /* a second, of one client; 0: no limit */
 		uint32_t fragments_max;
 	} clients;
-	struct {		/* [auth] */
-		char *key_file; /* HS256 secret, at least 32 bytes; "" = no token is valid */
+	struct {			  /* [auth] */
+		struct hc_list key_files; /* secrets and public keys; none: no token is valid */
+		char *audience;		  /* that a token with "aud" must name */
+		char *issuer;		  /* that a token must come from; "" = any */
+		char *revocations_file;
 		enum hc_publish_policy publish;
 		int query_token;     /* bool: ?token= is taken */
 		uint32_t timeout_ms; /* for the token in a first message */

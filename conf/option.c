@@ -127,8 +127,17 @@ const struct hc_option hc_options[] = {
 	  HC_OPTION_U32, AT(clients.fragments_max), 1, 65536, NULL },
 
 	{ { "auth", "key_file", "",
-	    "HS256 secret that tokens are signed with, 32 bytes or more; empty: no token is valid.", RELOAD },
-	  HC_OPTION_PATH, AT(auth.key_file), 0, 0, NULL },
+	    "Files with the keys of tokens: an HS256 secret or a public key each; empty: no token is valid.", RELOAD },
+	  HC_OPTION_PATHS, AT(auth.key_files), 0, 0, NULL },
+	{ { "auth", "audience", "hostcast",
+	    "What a token that has an audience (aud) must name.", RELOAD },
+	  HC_OPTION_TEXT, AT(auth.audience), 1, 0, NULL },
+	{ { "auth", "issuer", "",
+	    "Who must have issued a token (iss); empty: anybody who has the key.", RELOAD },
+	  HC_OPTION_TEXT, AT(auth.issuer), 0, 0, NULL },
+	{ { "auth", "revocations_file", "/var/lib/hostcast/revocations.json",
+	    "Where revoked tokens are remembered; its directory must be writable by the hub.", RESTART },
+	  HC_OPTION_PATH, AT(auth.revocations_file), 1, 0, NULL },
 	{ { "auth", "publish", "token",
 	    "Who may publish over REST: token (one that grants the type) or open (anybody).", RELOAD },
 	  HC_OPTION_CHOICE, AT(auth.publish), 0, 0, publish_policies },
@@ -294,6 +303,8 @@ static bool is_origin(const char *text)
 static bool item_fits(const struct hc_option *option, const char *item)
 {
 	switch (option->kind) {
+	case HC_OPTION_PATHS:
+		return item[0] == '/';
 	case HC_OPTION_PATTERNS:
 		return hc_pattern_check(hc_str(item), NULL);
 	case HC_OPTION_ENDPOINTS:
@@ -383,9 +394,11 @@ void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_o
 		[HC_OPTION_ADDRESS] = "an IPv4 or IPv6 address, or nothing",
 		[HC_OPTION_PREFIX] = "a path such as /latest, without a slash at its end",
 		[HC_OPTION_NAMESPACE] = "host, self or a process id",
+		[HC_OPTION_TEXT] = "text",
 		[HC_OPTION_PATH] = "an absolute path",
 		[HC_OPTION_SOCKET] = "an absolute path of at most 107 bytes",
 		[HC_OPTION_LIST] = "one or more words",
+		[HC_OPTION_PATHS] = "absolute paths",
 		[HC_OPTION_PATTERNS] = "patterns of event types, such as alert.* job.progress",
 		[HC_OPTION_ORIGINS] = "same, *, or origins such as https://example.org:8443",
 		[HC_OPTION_ENDPOINTS] = "paths such as /ws/events or /ws/{user_id}",

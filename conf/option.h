@@ -12,6 +12,7 @@ enum hc_option_kind {
 	HC_OPTION_ADDRESS,   /* IPv4 or IPv6, or empty */
 	HC_OPTION_PREFIX,    /* of a URL path, or empty */
 	HC_OPTION_NAMESPACE, /* "host", "self", or a process id */
+	HC_OPTION_TEXT,
 	HC_OPTION_PATH,
 	HC_OPTION_SOCKET, /* a path that fits struct sockaddr_un */
 	HC_OPTION_U16,
@@ -20,6 +21,7 @@ enum hc_option_kind {
 	HC_OPTION_DURATION, /* uint32_t, milliseconds */
 	HC_OPTION_CHOICE,   /* an enum */
 	HC_OPTION_LIST,
+	HC_OPTION_PATHS,     /* a list of absolute paths */
 	HC_OPTION_PATTERNS,  /* a list of subscription patterns */
 	HC_OPTION_ENDPOINTS, /* a list of endpoint paths */
 	HC_OPTION_ORIGINS,   /* a list of web origins, "same" or "*" */

@@ -1,204 +1,168 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <jwt.h>
-#include <math.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 
+#include "conf/conf.h"
+#include "proto/clock.h"
 #include "proto/fault.h"
-#include "proto/pattern.h"
 #include "ws/auth.h"
+#include "ws/jwt.h"
+#include "ws/key.h"
+#include "ws/revocations.h"
 
-#define KEY_LEN_MAX 4096 /* bytes */
+/* What a reload replaces as a whole. */
+struct rules {
+	struct hc_key *keys[HC_AUTH_KEYS_MAX];
+	size_t n_keys; /* 0: no token is valid */
+	char *audience;
+	char *issuer;
+};
 
 struct hc_auth {
-	size_t key_len; /* 0: no token is valid */
-	unsigned char key[KEY_LEN_MAX];
+	struct rules rules;
+	struct hc_revocations *revocations;
 };
 
-struct hc_grant {
-	json_t *publish; /* array of patterns, or NULL */
-	char *subject;
-	bool is_admin;
-};
+/* ---- the configuration --------------------------------------------------------------------- */
 
-/* ---- the key ------------------------------------------------------------------------------ */
-
-static int refuse_key(struct hc_fault *fault, const char *path, const char *why)
+static void rules_deinit(struct rules *rules)
 {
-	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "key file %s %s", path, why);
-	return -EINVAL;
+	for (size_t i = 0; i < rules->n_keys; i++)
+		(void)hc_key_free(rules->keys[i]);
+	free(rules->audience);
+	free(rules->issuer);
+	*rules = (struct rules){ 0 };
 }
 
-static int read_key(struct hc_auth *auth, const char *path, struct hc_fault *fault)
+static int load_keys(struct rules *rules, const struct hc_list *files, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
+	if (files->n > HC_AUTH_KEYS_MAX) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
+			     "[auth] key_file names %zu files; %d are tried at most", files->n,
+			     HC_AUTH_KEYS_MAX);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < files->n; i++) {
+		int r = hc_key_load(&rules->keys[i], files->items[i], fault);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return refuse_key(fault, path, strerror(errno));
-	if (st.st_mode & S_IROTH)
-		return refuse_key(fault, path, "can be read by everybody: chmod o-r it");
-	n = read(fd, auth->key, sizeof(auth->key));
-	if (n < 0)
-		return refuse_key(fault, path, strerror(errno));
-	if ((size_t)n == sizeof(auth->key))
-		return refuse_key(fault, path, "is too long for a key");
-	if (n && auth->key[n - 1] == '\n')
-		n--;
-	if (n < HC_AUTH_KEY_LEN_MIN)
-		return refuse_key(fault, path,
-				  "is too short: HS256 wants 32 bytes at least, as "
-				  "\"openssl rand -base64 48\" makes them");
-	auth->key_len = (size_t)n;
+		if (r < 0)
+			return r;
+		rules->n_keys++;
+	}
 	return 0;
 }
 
-int hc_auth_new(struct hc_auth **ret, const char *key_file, struct hc_fault *fault)
+int hc_auth_reload(struct hc_auth *auth, const struct hc_conf *conf, struct hc_fault *fault)
+{
+	HC_CLEANUP(rules_deinit) struct rules rules = { 0 };
+	struct rules old = auth->rules;
+	int r = load_keys(&rules, &conf->auth.key_files, fault);
+
+	if (r < 0)
+		return r;
+	rules.audience = strdup(conf->auth.audience);
+	rules.issuer = strdup(conf->auth.issuer);
+	if (!rules.audience || !rules.issuer)
+		return -ENOMEM;
+	auth->rules = rules;
+	rules = old;
+	return 0;
+}
+
+int hc_auth_new(struct hc_auth **ret, const struct hc_conf *conf, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = calloc(1, sizeof(*auth));
 	int r;
 
 	if (!auth)
 		return -ENOMEM;
-	if (key_file[0]) {
-		r = read_key(auth, key_file, fault);
-		if (r < 0)
-			return r;
-	}
+	r = hc_auth_reload(auth, conf, fault);
+	if (!r)
+		r = hc_revocations_open(&auth->revocations, conf->auth.revocations_file, fault);
+	if (r < 0)
+		return r;
 	*ret = hc_take(auth);
 	return 0;
 }
 
 struct hc_auth *hc_auth_free(struct hc_auth *auth)
 {
-	if (auth)
-		explicit_bzero(auth->key, sizeof(auth->key));
+	if (!auth)
+		return NULL;
+	rules_deinit(&auth->rules);
+	(void)hc_revocations_free(auth->revocations);
 	free(auth);
 	return NULL;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------- */
-
-static void jwt_freep(jwt_t **jwt)
+struct hc_revocations *hc_auth_revocations(const struct hc_auth *auth)
 {
-	jwt_free(*jwt);
+	return auth->revocations;
 }
 
-static struct hc_grant *refuse(struct hc_fault *fault, const char *why)
+/* ---- tokens -------------------------------------------------------------------------------- */
+
+static bool refuse(struct hc_fault *fault, const char *why)
 {
 	hc_fault_set(fault, HC_FAULT_UNAUTHORIZED, "%s", why);
-	return NULL;
+	return false;
 }
 
-/*
- * A NumericDate (RFC 7519 section 2), seconds with or without a fraction; 0 if there is none,
- * @broken if it is something else.
- */
-static double date_of(jwt_t *jwt, const char *claim, double broken)
+static bool is_signed(const struct rules *rules, const struct hc_jwt *jwt)
 {
-	char *text = jwt_get_grants_json(jwt, claim);
-	json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-	double date = json_is_number(value) ? json_number_value(value) : text ? broken : 0;
+	struct hc_str signature = { jwt->signature, jwt->signature_len };
 
-	json_decref(value);
-	free(text);
-	return date;
+	for (size_t i = 0; i < rules->n_keys; i++)
+		if (!strcmp(hc_key_algorithm(rules->keys[i]), jwt->algorithm) &&
+		    hc_key_verifies(rules->keys[i], jwt->signed_text, signature))
+			return true;
+	return false;
 }
 
-static bool is_in_time(jwt_t *jwt, struct hc_fault *fault)
+static struct hc_grant *read_claims(const struct rules *rules, const struct hc_jwt *jwt,
+				    struct hc_fault *fault)
 {
-	double now = (double)time(NULL), expires = date_of(jwt, "exp", 0);
+	const struct hc_grant_wants wants = {
+		.audience = rules->audience,
+		.issuer = rules->issuer,
+		.now_unix_ms = hc_now_unix_ms(),
+	};
+	json_t *claims = hc_jwt_claims(jwt, fault);
+	struct hc_grant *grant = claims ? hc_grant_new(claims, &wants, fault) : NULL;
 
-	if (expires <= 0)
-		return refuse(fault, "the token has no expiry (exp)");
-	if (expires <= now - HC_AUTH_LEEWAY_S)
-		return refuse(fault, "the token has expired");
-	if (date_of(jwt, "nbf", INFINITY) > now + HC_AUTH_LEEWAY_S)
-		return refuse(fault, "the token is not valid yet (nbf)");
-	return true;
-}
-
-static void read_rights(struct hc_grant *grant, jwt_t *jwt)
-{
-	char *text = jwt_get_grants_json(jwt, "hostcast");
-	json_t *rights = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-
-	free(text);
-	grant->is_admin = json_is_true(json_object_get(rights, "admin"));
-	grant->publish = json_incref(json_object_get(rights, "publish"));
-	json_decref(rights);
-}
-
-static struct hc_grant *make_grant(jwt_t *jwt, struct hc_fault *fault)
-{
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
-	const char *subject = jwt_get_grant(jwt, "sub");
-
-	if (!subject || !subject[0])
-		return refuse(fault, "the token has no subject (sub)");
-	grant = calloc(1, sizeof(*grant));
-	if (grant)
-		grant->subject = strdup(subject);
-	if (!grant || !grant->subject) {
-		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
-		return NULL;
-	}
-	read_rights(grant, jwt);
-	return hc_take(grant);
+	json_decref(claims);
+	return grant;
 }
 
 struct hc_grant *hc_auth_check(const struct hc_auth *auth, struct hc_str token,
 			       struct hc_fault *fault)
 {
-	HC_CLEANUP(jwt_freep) jwt_t *jwt = NULL;
-	char text[HC_TOKEN_LEN_MAX + 1];
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
+	HC_CLEANUP(hc_jwt_deinit) struct hc_jwt jwt = HC_JWT_NULL;
 
-	if (!auth->key_len)
-		return refuse(fault, "this hub takes no tokens: [auth] key_file is not set");
-	if (!token.len || token.len > HC_TOKEN_LEN_MAX || memchr(token.s, '\0', token.len))
-		return refuse(fault, "the token is not valid");
-	memcpy(text, token.s, token.len);
-	text[token.len] = '\0';
-	if (jwt_decode(&jwt, text, auth->key, (int)auth->key_len) ||
-	    jwt_get_alg(jwt) != JWT_ALG_HS256)
-		return refuse(fault, "the token is not valid");
-	return is_in_time(jwt, fault) ? make_grant(jwt, fault) : NULL;
-}
-
-struct hc_grant *hc_grant_free(struct hc_grant *grant)
-{
-	if (!grant)
+	if (!auth->rules.n_keys) {
+		(void)refuse(fault, "this hub takes no tokens: [auth] key_file is not set");
 		return NULL;
-	json_decref(grant->publish);
-	free(grant->subject);
-	free(grant);
-	return NULL;
-}
-
-bool hc_grant_may_publish(const struct hc_grant *grant, struct hc_str type)
-{
-	for (size_t i = 0; i < json_array_size(grant->publish); i++) {
-		const json_t *item = json_array_get(grant->publish, i);
-		struct hc_str pattern = { json_string_value(item), json_string_length(item) };
-
-		if (pattern.s && hc_pattern_check(pattern, NULL) &&
-		    hc_pattern_matches(pattern, type))
-			return true;
 	}
-	return false;
+	if (!hc_jwt_read(&jwt, token, fault))
+		return NULL;
+	if (!is_signed(&auth->rules, &jwt)) {
+		(void)refuse(fault, "the token is not valid");
+		return NULL;
+	}
+	grant = read_claims(&auth->rules, &jwt, fault);
+	return grant && hc_auth_check_again(auth, grant, fault) ? hc_take(grant) : NULL;
 }
 
-bool hc_grant_is_admin(const struct hc_grant *grant)
+bool hc_auth_is_revoked(const struct hc_auth *auth, const struct hc_grant *grant)
 {
-	return grant->is_admin;
+	return hc_revocations_has(auth->revocations, grant, hc_now_unix_ms() / 1000);
 }
 
-const char *hc_grant_subject(const struct hc_grant *grant)
+bool hc_auth_check_again(const struct hc_auth *auth, const struct hc_grant *grant,
+			 struct hc_fault *fault)
 {
-	return grant->subject;
+	if (hc_grant_expires_unix_ms(grant) <= hc_now_unix_ms())
+		return refuse(fault, "the token has expired (exp)");
+	return !hc_auth_is_revoked(auth, grant) || refuse(fault, "the token was revoked");
 }

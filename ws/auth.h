@@ -1,45 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may do what: JSON Web Tokens (RFC 7519), signed HS256 with the key of the configuration.
+ * Who may do what: tokens are checked here, all of it, whoever brings them and however.
  *
- * The algorithm is that of our key, never that of the token. libjwt 1.10 checks the signature and
- * nothing else, so every claim is checked here: exp (required), nbf, sub (required), and
- *   "hostcast": {"subscribe": [patterns], "publish": [patterns], "admin": bool}
+ * A token is tried with the keys of the configuration (ws/key.h) that are for the algorithm it
+ * names; its form is ws/jwt.h, its claims are ws/grant.h, and what is no longer good before its
+ * time is ws/revocations.h.
  */
 #pragma once
 
-#include "proto/base.h"
+#include "ws/grant.h"
 
 struct hc_auth;
-struct hc_fault;
-struct hc_grant;
+struct hc_conf;
+struct hc_revocations;
 
-#define HC_TOKEN_LEN_MAX    4096 /* bytes */
-#define HC_AUTH_KEY_LEN_MIN 32	 /* bytes; RFC 7518 section 3.2: at least the size of the hash */
-#define HC_AUTH_LEEWAY_S    60	 /* for clocks that differ */
+#define HC_AUTH_KEYS_MAX 16 /* a token is tried with each */
 
 /**
- * hc_auth_new() - read the key
- * @key_file: "" for none: then no token is valid
- * @fault:    what is wrong with it
+ * hc_auth_new() - read the keys and the revocations
+ * @conf:  section [auth]; not needed afterwards
+ * @fault: what is wrong
+ *
+ * Return: 0 or -errno.
  */
-int hc_auth_new(struct hc_auth **ret, const char *key_file, struct hc_fault *fault);
+int hc_auth_new(struct hc_auth **ret, const struct hc_conf *conf, struct hc_fault *fault);
 struct hc_auth *hc_auth_free(struct hc_auth *auth);
 HC_DEFINE_CLEANUP(struct hc_auth *, hc_auth_free);
 
 /**
- * hc_auth_check() - check a token
- * @fault: HC_FAULT_UNAUTHORIZED and why, in words that do not help an attacker
+ * hc_auth_reload() - take keys, audience and issuer of another configuration
  *
- * Return: what it grants, owned by the caller; or NULL.
+ * Grants that were given stay as they are. On failure nothing changes.
+ * Return: 0 or -errno.
+ */
+int hc_auth_reload(struct hc_auth *auth, const struct hc_conf *conf, struct hc_fault *fault);
+
+/**
+ * hc_auth_check() - check a token
+ * @fault: HC_FAULT_UNAUTHORIZED and why: until the signature is good, not in detail
+ *
+ * Return: a reference to what it grants, or NULL.
  */
 struct hc_grant *hc_auth_check(const struct hc_auth *auth, struct hc_str token,
 			       struct hc_fault *fault);
-struct hc_grant *hc_grant_free(struct hc_grant *grant);
-HC_DEFINE_CLEANUP(struct hc_grant *, hc_grant_free);
 
-bool hc_grant_may_publish(const struct hc_grant *grant, struct hc_str type);
-bool hc_grant_is_admin(const struct hc_grant *grant);
+/** hc_auth_check_again() - whether a grant is good still: neither expired nor revoked */
+bool hc_auth_check_again(const struct hc_auth *auth, const struct hc_grant *grant,
+			 struct hc_fault *fault);
 
-/** hc_grant_subject() - the user that the token is for */
-const char *hc_grant_subject(const struct hc_grant *grant);
+/** hc_auth_is_revoked() - whether a grant was revoked */
+bool hc_auth_is_revoked(const struct hc_auth *auth, const struct hc_grant *grant);
+
+/** hc_auth_revocations() - all of them */
+struct hc_revocations *hc_auth_revocations(const struct hc_auth *auth);

@@ -178,7 +178,7 @@ static bool forward(struct hc_detector *detector, const struct hc_request *reque
 /* Setting is for root and for tokens that may speak for the detector. */
 static bool check_may_set(const struct hc_request *request, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
 
 	if (!hc_method_grant(&grant, request, fault))
 		return false;

@@ -206,7 +206,9 @@ static int open_all(struct hc_hub *hub, struct hc_fault *fault)
 	int r = load_types(hub, fault);
 
 	if (!r)
-		r = hc_auth_new(&hub->auth, hub->conf->auth.key_file, fault);
+		r = hc_auth_new(&hub->auth, hub->conf, fault);
+	if (!r)
+		r = hc_tickets_new(&hub->tickets, hub->auth);
 	if (!r)
 		r = open_log(hub, fault);
 	if (!r)
@@ -265,6 +267,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->ring = hc_ring_free(hub->ring);
 	hub->state = hc_state_free(hub->state);
 	hub->store = hc_store_free(hub->store);
+	hub->tickets = hc_tickets_free(hub->tickets);
 	hub->auth = hc_auth_free(hub->auth);
 	hub->types = hc_types_free(hub->types);
 	free(hub);

@@ -17,6 +17,7 @@
 #include "ws/state.h"
 #include "ws/stats.h"
 #include "ws/store.h"
+#include "ws/tickets.h"
 #include "ws/writer.h"
 
 struct hc_detector;
@@ -30,6 +31,7 @@ struct hc_hub {
 	struct hc_envelope_origin origin;
 	char source[96]; /* origin.source */
 	struct hc_auth *auth;
+	struct hc_tickets *tickets;
 	struct hc_store *store;
 	struct hc_ring *ring;
 	struct hc_state *state;

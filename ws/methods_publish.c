@@ -134,7 +134,7 @@ static bool read_key(struct hc_batch *batch, const struct hc_request *request,
 static bool take_events(struct hc_batch *batch, const struct hc_request *request,
 			const msgpack_object_array *events, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
 	uint64_t taken_ns = hc_monotonic_ns();
 
 	if (!hc_method_grant(&grant, request, fault))

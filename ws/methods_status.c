@@ -107,7 +107,7 @@ bool hc_method_status(const struct hc_request *request, struct hc_fault *fault)
 
 static bool check_admin(const struct hc_request *request, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
 
 	if (!hc_method_grant(&grant, request, fault))
 		return false;

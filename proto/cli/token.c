@@ -172,8 +172,8 @@ static const char *key_path(struct hc_cli *cli, const struct token *token)
 	conf = hc_cli_conf(cli);
 	if (!conf)
 		return NULL;
-	if (*conf->auth.key_file)
-		return conf->auth.key_file;
+	if (conf->auth.key_files.n)
+		return conf->auth.key_files.items[0];
 	hc_cli_fail(cli, "the configuration names no key ([auth] key_file); give --key-file");
 	return NULL;
 }

@@ -1,282 +1,364 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokens and the key they are signed with: what is taken, and what is not. */
+/* Tokens, from the key to the grant: what is taken, and what is not. */
 #include <criterion/criterion.h>
-#include <fcntl.h>
-#include <jwt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
+#include "tests/unit/jwt.h"
+#include "ws/jwt.h"
+#include "ws/key.h"
+#include "ws/revocations.h"
 
-#define KEY "0123456789abcdef0123456789abcdef" /* 32 bytes */
+#define CLAIMS "{\"sub\":\"a\",\"exp\":9999999999}"
 
-static char *write_key(const char *dir, const char *key, mode_t mode)
+/* ---- hubs of some keys --------------------------------------------------------------------- */
+
+struct site {
+	char *dir;
+	struct hc_conf *conf;
+	struct hc_auth *auth;
+};
+
+static void site_deinit(struct site *site)
 {
-	HC_CLEANUP(hc_closep) int fd = -1;
-	char *path = NULL;
-
-	cr_assert_gt(asprintf(&path, "%s/key", dir), 0);
-	(void)unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, key, strlen(key)), (ssize_t)strlen(key));
-	cr_assert_eq(fchmod(fd, mode), 0);
-	return path;
+	(void)hc_auth_free(site->auth);
+	(void)hc_conf_free(site->conf);
+	test_dir_remove(site->dir);
 }
 
-static struct hc_auth *auth_with(const char *key)
+static void set_keys(struct hc_conf *conf, const char *paths)
 {
-	char *dir = test_dir(), *path = write_key(dir, key, 0600);
-	struct hc_fault fault = HC_FAULT_NULL;
-	struct hc_auth *auth = NULL;
+	hc_list_deinit(&conf->auth.key_files);
+	cr_assert_eq(hc_list_append(&conf->auth.key_files, paths), 0);
+}
 
-	cr_assert_eq(hc_auth_new(&auth, path, &fault), 0, "%s", fault.message);
+/* A configuration without keys, and nothing revoked. */
+static void site_init(struct site *site)
+{
+	*site = (struct site){ .dir = test_dir(), .conf = test_conf() };
+	free(site->conf->auth.revocations_file);
+	cr_assert_gt(asprintf(&site->conf->auth.revocations_file, "%s/revocations", site->dir), 0);
+}
+
+static void site_add_key(struct site *site, const char *name, struct hc_str content)
+{
+	char *path = test_file(site->dir, name, content, 0600);
+
+	cr_assert_eq(hc_list_append(&site->conf->auth.key_files, path), 0);
 	free(path);
-	test_dir_remove(dir);
-	return auth;
 }
 
-static char *sign(const char *claims, jwt_alg_t algorithm, const char *key)
+static void site_open(struct site *site)
 {
-	jwt_t *jwt = NULL;
-	char *token;
+	struct hc_fault fault = HC_FAULT_NULL;
 
-	cr_assert_eq(jwt_new(&jwt), 0);
-	cr_assert_eq(jwt_add_grants_json(jwt, claims), 0, "%s", claims);
-	cr_assert_eq(
-		jwt_set_alg(jwt, algorithm, (const unsigned char *)key, key ? (int)strlen(key) : 0),
-		0);
-	token = jwt_encode_str(jwt);
-	cr_assert(token);
-	jwt_free(jwt);
-	return token;
+	cr_assert_eq(hc_auth_new(&site->auth, site->conf, &fault), 0, "%s", fault.message);
 }
 
-static struct hc_grant *check(const struct hc_auth *auth, char *token, struct hc_fault *fault)
+static void site_open_with_secret(struct site *site)
 {
-	struct hc_grant *grant = hc_auth_check(auth, hc_str(token), fault);
+	site_init(site);
+	site_add_key(site, "secret", HC_STR(TEST_SECRET "\n"));
+	site_open(site);
+}
 
+/* Whether a token, which is freed, is taken. */
+static bool takes(const struct site *site, char *token)
+{
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	grant = hc_auth_check(site->auth, hc_str(token), &fault);
+	cr_expect_eq(!grant, fault.code == HC_FAULT_UNAUTHORIZED, "%s: %s", token, fault.message);
 	free(token);
 	return grant;
 }
 
-/* Claims in which @ stands for so many seconds from now. */
-static char *claims_at(const char *text, long seconds)
+/* ---- the signature ------------------------------------------------------------------------- */
+
+Test(auth, every_kind_of_key_takes_tokens_of_its_algorithm_and_no_others)
 {
-	int before = (int)strcspn(text, "@");
-	char *claims = NULL;
+	static const char *const kinds[] = { "RS256", "ES256", "EdDSA" };
+	EVP_PKEY *pkeys[HC_ARRAY_LEN(kinds)];
 
-	cr_assert_gt(asprintf(&claims, "%.*s%ld%s", before, text, (long)time(NULL) + seconds,
-			      text + before + 1),
-		     0);
-	return claims;
-}
+	for (size_t i = 0; i < HC_ARRAY_LEN(kinds); i++)
+		pkeys[i] = test_pkey(kinds[i]);
+	for (size_t i = 0; i < HC_ARRAY_LEN(kinds); i++) {
+		HC_CLEANUP(site_deinit) struct site site;
+		char *pem = test_public_pem(pkeys[i]);
 
-static void expect_claims(const struct hc_auth *auth, const char *text, long seconds,
-			  const char *refused_for)
-{
-	char *claims = claims_at(text, seconds);
-	struct hc_fault fault = HC_FAULT_NULL;
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
+		site_init(&site);
+		site_add_key(&site, "pem", hc_str(pem));
+		site_open(&site);
+		for (size_t signer = 0; signer < HC_ARRAY_LEN(kinds); signer++) {
+			for (size_t named = 0; named < HC_ARRAY_LEN(kinds); named++) {
+				char header[32];
 
-	grant = check(auth, sign(claims, JWT_ALG_HS256, KEY), &fault);
-	if (!refused_for) {
-		cr_expect(grant, "%s: %s", claims, fault.message);
-	} else {
-		cr_expect_null(grant, "%s", claims);
-		cr_expect_eq(fault.code, HC_FAULT_UNAUTHORIZED, "%s", claims);
-		cr_expect(strstr(fault.message, refused_for), "%s: %s", claims, fault.message);
+				(void)snprintf(header, sizeof(header), "{\"alg\":\"%s\"}",
+					       kinds[named]);
+				cr_expect_eq(
+					takes(&site, test_signed(header, CLAIMS, pkeys[signer])),
+					signer == i && named == i, "%s by %s at %s", kinds[named],
+					kinds[signer], kinds[i]);
+			}
+		}
+		/* The confusion of algorithms: what everybody knows used as a secret. */
+		cr_expect_not(takes(&site, test_hs256("{\"alg\":\"HS256\"}", CLAIMS, hc_str(pem))));
+		cr_expect_not(takes(&site, test_token(CLAIMS)));
+		free(pem);
 	}
-	free(claims);
+	for (size_t i = 0; i < HC_ARRAY_LEN(kinds); i++)
+		EVP_PKEY_free(pkeys[i]);
 }
 
-Test(auth, a_token_must_be_in_time_and_name_somebody)
+Test(auth, a_secret_takes_hs256_and_no_other_algorithm)
 {
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY "\n");
+	static const char *const headers[] = {
+		"{\"alg\":\"none\"}",
+		"{\"alg\":\"None\"}",
+		"{\"alg\":\"\"}",
+		"{\"alg\":\"hs256\"}",
+		"{\"alg\":\"HS384\"}",
+		"{\"alg\":\"HS512\"}",
+		"{\"alg\":\"RS256\"}",
+		"{\"alg\":null}",
+		"{\"alg\":[\"HS256\"]}",
+		"{\"typ\":\"JWT\"}",
+		"{}",
+	};
+	HC_CLEANUP(site_deinit) struct site site;
 
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@}", 10, NULL);
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@}", -HC_AUTH_LEEWAY_S + 5, NULL);
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@}", -HC_AUTH_LEEWAY_S - 5, "expired");
-	expect_claims(auth, "{\"sub\":\"a\",\"nbf\":@}", 0, "(exp)");
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@.5}", 10, NULL);
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@.5}", -HC_AUTH_LEEWAY_S - 5, "expired");
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@,\"nbf\":\"soon\"}", 10, "(nbf)");
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":\"@\"}", 10, "(exp)");
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":-@}", 10, "(exp)");
-	expect_claims(auth, "{\"exp\":@}", 10, "(sub)");
-	expect_claims(auth, "{\"sub\":\"\",\"exp\":@}", 10, "(sub)");
-	expect_claims(auth, "{\"sub\":7,\"exp\":@}", 10, "(sub)");
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":9999999999,\"nbf\":@}", HC_AUTH_LEEWAY_S - 5,
-		      NULL);
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":9999999999,\"nbf\":@}", HC_AUTH_LEEWAY_S + 5,
-		      "(nbf)");
+	site_open_with_secret(&site);
+	cr_expect(takes(&site, test_token(CLAIMS)));
+	cr_expect_not(
+		takes(&site, test_hs256("{\"alg\":\"HS256\"}", CLAIMS, HC_STR("x" TEST_SECRET))));
+	cr_expect_not(takes(&site, test_hs256("{\"alg\":\"HS256\"}", CLAIMS, HC_STR(""))));
+	for (size_t i = 0; i < HC_ARRAY_LEN(headers); i++)
+		cr_expect_not(takes(&site, test_hs256(headers[i], CLAIMS, HC_STR(TEST_SECRET))),
+			      "%s", headers[i]);
 }
 
-Test(auth, times_at_the_end_of_time_do_not_wrap_round)
+Test(auth, all_keys_are_tried_so_that_one_can_replace_another)
 {
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY);
-
-	expect_claims(auth, "{\"sub\":\"a\",\"iat\":@,\"exp\":9223372036854775807}", 0, NULL);
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@,\"nbf\":-9223372036854775807}", 10, NULL);
-	expect_claims(auth, "{\"sub\":\"a\",\"exp\":@,\"nbf\":9223372036854775807}", 10, "(nbf)");
-}
-
-Test(auth, only_the_algorithm_of_our_key_is_taken)
-{
-	static const char claims[] = "{\"sub\":\"a\",\"exp\":9999999999}";
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY);
+	static const char other[] = "ffffffffffffffffffffffffffffffff";
+	static const char header[] = "{\"alg\":\"HS256\",\"kid\":\"whatever\"}";
+	HC_CLEANUP(site_deinit) struct site site;
 	struct hc_fault fault = HC_FAULT_NULL;
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
+	EVP_PKEY *pkey = test_pkey("EdDSA");
+	char *pem = test_public_pem(pkey), *path;
 
-	grant = check(auth, sign(claims, JWT_ALG_HS256, KEY), &fault);
-	cr_expect(grant, "%s", fault.message);
-	cr_expect_null(check(auth, sign(claims, JWT_ALG_HS384, KEY), &fault));
-	cr_expect_null(check(auth, sign(claims, JWT_ALG_HS512, KEY), &fault));
-	cr_expect_null(check(auth, sign(claims, JWT_ALG_NONE, NULL), &fault));
-	cr_expect_null(check(auth, sign(claims, JWT_ALG_HS256, "x" KEY), &fault));
-	cr_expect_eq(fault.code, HC_FAULT_UNAUTHORIZED);
-	cr_expect_str_eq(fault.message, "the token is not valid");
+	site_open_with_secret(&site);
+	cr_expect_not(takes(&site, test_hs256(header, CLAIMS, hc_str(other))));
+	site_add_key(&site, "new", hc_str(other));
+	site_add_key(&site, "pem", hc_str(pem));
+	cr_assert_eq(hc_auth_reload(site.auth, site.conf, &fault), 0, "%s", fault.message);
+	cr_expect(takes(&site, test_hs256(header, CLAIMS, hc_str(other))));
+	cr_expect(takes(&site, test_token(CLAIMS)));
+	cr_expect(takes(&site, test_signed("{\"alg\":\"EdDSA\"}", CLAIMS, pkey)));
+
+	cr_assert_gt(asprintf(&path, "%s/new", site.dir), 0);
+	set_keys(site.conf, path);
+	cr_assert_eq(hc_auth_reload(site.auth, site.conf, &fault), 0, "%s", fault.message);
+	cr_expect(takes(&site, test_hs256(header, CLAIMS, hc_str(other))));
+	cr_expect_not(takes(&site, test_token(CLAIMS)));
+
+	set_keys(site.conf, "/nonexistent/key");
+	cr_expect_lt(hc_auth_reload(site.auth, site.conf, &fault), 0);
+	cr_expect(strstr(fault.message, "No such file"), "%s", fault.message);
+	cr_expect(takes(&site, test_hs256(header, CLAIMS, hc_str(other))));
+	free(path);
+	free(pem);
+	EVP_PKEY_free(pkey);
 }
 
-Test(auth, a_token_that_was_touched_is_refused)
+Test(auth, without_a_key_no_token_is_valid)
 {
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY);
-	char *token = sign("{\"sub\":\"a\",\"exp\":9999999999}", JWT_ALG_HS256, KEY);
+	HC_CLEANUP(site_deinit) struct site site;
+	struct hc_fault fault = HC_FAULT_NULL;
+	char *token = test_token(CLAIMS);
+
+	site_init(&site);
+	site_open(&site);
+	cr_expect_null(hc_auth_check(site.auth, hc_str(token), &fault));
+	cr_expect(strstr(fault.message, "key_file"), "%s", fault.message);
+	cr_expect_not(takes(&site, test_hs256("{\"alg\":\"HS256\"}", CLAIMS, HC_STR(""))));
+	cr_expect_not(takes(&site, test_hs256("{\"alg\":\"none\"}", CLAIMS, HC_STR(""))));
+	free(token);
+}
+
+/* ---- the form ------------------------------------------------------------------------------ */
+
+Test(auth, a_token_that_was_touched_anywhere_is_refused)
+{
+	HC_CLEANUP(site_deinit) struct site site;
+	char *token = test_token(CLAIMS);
 	size_t len = strlen(token);
 
+	site_open_with_secret(&site);
 	for (size_t i = 0; i < len; i++) {
 		char was = token[i];
 
-		/* The last character of a part may have bits that mean nothing. */
-		if (was == '.' || i + 1 == len || token[i + 1] == '.')
-			continue;
 		token[i] = was == 'A' ? 'B' : 'A';
-		cr_expect_null(hc_auth_check(auth, (struct hc_str){ token, len }, NULL), "at %zu",
-			       i);
+		cr_expect_null(hc_auth_check(site.auth, (struct hc_str){ token, len }, NULL),
+			       "at %zu", i);
 		token[i] = was;
-		cr_expect_null(hc_auth_check(auth, (struct hc_str){ token, i }, NULL), "cut at %zu",
-			       i);
+		cr_expect_null(hc_auth_check(site.auth, (struct hc_str){ token, i }, NULL),
+			       "cut at %zu", i);
 	}
-	free(token);
+	cr_expect(takes(&site, token));
 }
 
 Test(auth, rubbish_is_refused)
 {
 	static const char *const rubbish[] = {
-		"", ".", "..", "...", "a.b.c", "\xff\xff.\xff.\xff"
+		"", ".", "..", "...", "a.b.c", "e30.e30", "e30.e30.", "\xff\xff.\xff.\xff"
 	};
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY);
-	char *longest = calloc(1, HC_TOKEN_LEN_MAX + 2);
+	HC_CLEANUP(site_deinit) struct site site;
 
+	site_open_with_secret(&site);
 	for (size_t i = 0; i < HC_ARRAY_LEN(rubbish); i++)
-		cr_expect_null(hc_auth_check(auth, hc_str(rubbish[i]), NULL), "%s", rubbish[i]);
-	cr_expect_null(hc_auth_check(auth, (struct hc_str){ NULL, 0 }, NULL));
-	cr_expect_null(hc_auth_check(auth, HC_STR("a\0b"), NULL));
-	cr_assert(longest);
-	memset(longest, 'a', HC_TOKEN_LEN_MAX + 1);
-	cr_expect_null(hc_auth_check(auth, hc_str(longest), NULL));
-	free(longest);
+		cr_expect_null(hc_auth_check(site.auth, hc_str(rubbish[i]), NULL), "%s",
+			       rubbish[i]);
+	cr_expect_null(hc_auth_check(site.auth, (struct hc_str){ NULL, 0 }, NULL));
+	cr_expect_null(hc_auth_check(site.auth, HC_STR("a\0b"), NULL));
 }
 
-static bool may_publish(const struct hc_auth *auth, const char *rights, const char *type)
+Test(auth, a_form_that_is_not_exactly_that_of_a_token_is_refused)
 {
-	HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
-	struct hc_fault fault = HC_FAULT_NULL;
-	char *claims = NULL;
+	static const char good[] = "{\"alg\":\"HS256\"}";
+	static const struct {
+		const char *header, *claims;
+		bool taken;
+	} cases[] = {
+		{ "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", CLAIMS, true },
+		{ "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", CLAIMS, true },
+		{ " { \"alg\" : \"HS256\" , \"kid\" : 7 } ", CLAIMS, true },
+		{ "{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\",\"typ\":7}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\",\"typ\":null}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\",\"crit\":[]}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\",\"alg\":\"HS256\"}", CLAIMS, false },
+		{ "{\"alg\":\"none\",\"alg\":\"HS256\"}", CLAIMS, false },
+		{ "[\"alg\",\"HS256\"]", CLAIMS, false },
+		{ "\"HS256\"", CLAIMS, false },
+		{ "{\"alg\":\"HS256\"", CLAIMS, false },
+		{ "{\"alg\":\"HS256\"}{}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\\u0000\"}", CLAIMS, false },
+		{ good, "{\"sub\":\"a\",\"sub\":\"a\",\"exp\":9999999999}", false },
+		{ good, "{\"sub\":\"a\",\"exp\":1,\"exp\":9999999999}", false },
+		{ good, "{\"sub\":\"a\\u0000b\",\"exp\":9999999999}", false },
+		{ good, "{\"sub\":\"\xff\",\"exp\":9999999999}", false },
+		{ good, "[" CLAIMS "]", false },
+		{ good, CLAIMS "x", false },
+		{ good, "null", false },
+		{ good, "", false },
+		{ "", CLAIMS, false },
+	};
+	HC_CLEANUP(site_deinit) struct site site;
 
-	cr_assert_gt(
-		asprintf(&claims, "{\"sub\":\"a\",\"exp\":9999999999,\"hostcast\":%s}", rights), 0);
-	grant = check(auth, sign(claims, JWT_ALG_HS256, KEY), &fault);
-	cr_assert(grant, "%s: %s", claims, fault.message);
+	site_open_with_secret(&site);
+	for (size_t i = 0; i < HC_ARRAY_LEN(cases); i++)
+		cr_expect_eq(takes(&site, test_hs256(cases[i].header, cases[i].claims,
+						     HC_STR(TEST_SECRET))),
+			     cases[i].taken, "%s . %s", cases[i].header, cases[i].claims);
+}
+
+/* A token whose header and claims have so many bytes of padding more. */
+static char *padded(size_t header_pad, size_t claims_pad)
+{
+	char *header = NULL, *claims = NULL, *token;
+
+	cr_assert_gt(asprintf(&header, "{\"alg\":\"HS256\",\"x\":\"%*s\"}", (int)header_pad, ""),
+		     0);
+	cr_assert_gt(asprintf(&claims, "{\"sub\":\"a\",\"exp\":9999999999,\"x\":\"%*s\"}",
+			      (int)claims_pad, ""),
+		     0);
+	token = test_hs256(header, claims, HC_STR(TEST_SECRET));
+	free(header);
 	free(claims);
-	return hc_grant_may_publish(grant, hc_str(type));
+	return token;
 }
 
-Test(auth, a_token_grants_what_its_patterns_say)
+Test(auth, a_token_that_is_too_long_is_refused)
 {
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY);
+	HC_CLEANUP(site_deinit) struct site site;
+	size_t pad = 0;
 
-	cr_expect(may_publish(auth, "{\"publish\":[\"job.*\",\"alert.created\"]}", "job.progress"));
-	cr_expect(
-		may_publish(auth, "{\"publish\":[\"job.*\",\"alert.created\"]}", "alert.created"));
-	cr_expect(may_publish(auth, "{\"publish\":[\"*\"]}", "device.mounted"));
-	cr_expect_not(may_publish(auth, "{\"publish\":[\"job.*\"]}", "alert.created"));
-	cr_expect_not(may_publish(auth, "{\"publish\":[]}", "job.progress"));
-	cr_expect_not(may_publish(auth, "{\"publish\":\"*\"}", "job.progress"));
-	cr_expect_not(may_publish(auth, "{\"publish\":[null,7,\"jo*\",\"**\"]}", "job.progress"));
-	cr_expect_not(may_publish(auth, "{\"subscribe\":[\"*\"]}", "job.progress"));
-	cr_expect_not(may_publish(auth, "[\"*\"]", "job.progress"));
-	cr_expect_not(may_publish(auth, "\"*\"", "job.progress"));
-	cr_expect_not(may_publish(auth, "null", "job.progress"));
-}
+	site_open_with_secret(&site);
+	for (size_t len = 0; len <= HC_JWT_LEN_MAX; pad++) {
+		char *token = padded(0, 2900 + pad);
 
-Test(auth, admin_is_true_and_nothing_like_it)
-{
-	static const char *const rights[] = { "{\"admin\":1}", "{\"admin\":\"true\"}", "{}",
-					      "{\"admin\":true}" };
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = auth_with(KEY);
-
-	for (size_t i = 0; i < HC_ARRAY_LEN(rights); i++) {
-		HC_CLEANUP(hc_grant_freep) struct hc_grant *grant = NULL;
-		char *claims = NULL;
-
-		cr_assert_gt(asprintf(&claims,
-				      "{\"sub\":\"carol\",\"exp\":9999999999,\"hostcast\":%s}",
-				      rights[i]),
-			     0);
-		grant = check(auth, sign(claims, JWT_ALG_HS256, KEY), NULL);
-		cr_assert(grant);
-		cr_expect_eq(hc_grant_is_admin(grant), i == HC_ARRAY_LEN(rights) - 1, "%s",
-			     rights[i]);
-		cr_expect_str_eq(hc_grant_subject(grant), "carol");
-		free(claims);
+		len = strlen(token);
+		cr_expect_eq(takes(&site, token), len <= HC_JWT_LEN_MAX, "%zu bytes", len);
 	}
+	cr_expect_gt(pad, 1, "none was short enough");
+	cr_expect(takes(&site, padded(HC_JWT_HEADER_LEN_MAX * 3 / 4 - 22, 0)));
+	cr_expect_not(takes(&site, padded(HC_JWT_HEADER_LEN_MAX * 3 / 4 - 21, 0)));
 }
 
-/* ---- the key ------------------------------------------------------------------------------ */
+/* ---- claims -------------------------------------------------------------------------------- */
 
-static void expect_bad_key(const char *dir, const char *key, mode_t mode, const char *why)
+static bool takes_claims(const struct site *site, const char *text, long seconds)
 {
-	char *path = write_key(dir, key, mode);
-	struct hc_fault fault = HC_FAULT_NULL;
-	struct hc_auth *auth = NULL;
+	char *claims = test_claims(text, seconds);
+	bool taken = takes(site, test_token(claims));
 
-	cr_expect_lt(hc_auth_new(&auth, path, &fault), 0, "%s", why);
-	cr_expect_null(auth);
-	cr_expect(strstr(fault.message, path) && strstr(fault.message, why), "%s", fault.message);
-	free(path);
+	free(claims);
+	return taken;
 }
 
-Test(auth, a_key_that_is_no_good_is_refused_and_told_why)
+Test(auth, a_token_lives_until_its_last_second_and_not_longer)
 {
-	char *dir = test_dir(), *huge = calloc(1, 5000);
-	struct hc_fault fault = HC_FAULT_NULL;
-	struct hc_auth *auth = NULL;
+	HC_CLEANUP(site_deinit) struct site site;
 
-	expect_bad_key(dir, KEY, 0604, "read by everybody");
-	expect_bad_key(dir, "0123456789abcdef0123456789abcde\n", 0600, "too short");
-	expect_bad_key(dir, "", 0600, "too short");
-	cr_assert(huge);
-	memset(huge, 'k', 4999);
-	expect_bad_key(dir, huge, 0600, "too long");
-	cr_expect_lt(hc_auth_new(&auth, "/nonexistent/key", &fault), 0);
-	cr_expect(strstr(fault.message, "No such file"), "%s", fault.message);
-	free(huge);
-	test_dir_remove(dir);
+	site_open_with_secret(&site);
+	cr_expect(takes_claims(&site, "{\"sub\":\"a\",\"exp\":@}", 10));
+	cr_expect_not(takes_claims(&site, "{\"sub\":\"a\",\"exp\":@}", 0));
+	cr_expect_not(takes_claims(&site, "{\"sub\":\"a\",\"exp\":@}", -1));
 }
 
-Test(auth, without_a_key_no_token_is_valid)
+Test(auth, audience_and_issuer_are_those_of_the_configuration)
 {
-	HC_CLEANUP(hc_auth_freep) struct hc_auth *auth = NULL;
+	HC_CLEANUP(site_deinit) struct site site;
 	struct hc_fault fault = HC_FAULT_NULL;
 
-	cr_assert_eq(hc_auth_new(&auth, "", &fault), 0);
-	cr_expect_null(check(auth, sign("{\"sub\":\"a\",\"exp\":9999999999}", JWT_ALG_HS256, KEY),
-			     &fault));
-	cr_expect_null(check(auth, sign("{\"sub\":\"a\",\"exp\":9999999999}", JWT_ALG_NONE, NULL),
-			     &fault));
-	cr_expect(strstr(fault.message, "key_file"), "%s", fault.message);
+	site_open_with_secret(&site);
+	cr_expect(takes_claims(&site, "{\"sub\":\"a\",\"exp\":@,\"aud\":\"hostcast\"}", 10));
+	free(site.conf->auth.audience);
+	free(site.conf->auth.issuer);
+	site.conf->auth.audience = strdup("elsewhere");
+	site.conf->auth.issuer = strdup("me");
+	cr_assert_eq(hc_auth_reload(site.auth, site.conf, &fault), 0);
+	cr_expect_not(takes_claims(&site, "{\"sub\":\"a\",\"exp\":@,\"aud\":\"elsewhere\"}", 10));
+	cr_expect(takes_claims(
+		&site, "{\"sub\":\"a\",\"exp\":@,\"aud\":\"elsewhere\",\"iss\":\"me\"}", 10));
+	cr_expect_not(takes_claims(
+		&site, "{\"sub\":\"a\",\"exp\":@,\"aud\":\"hostcast\",\"iss\":\"me\"}", 10));
+}
+
+Test(auth, a_token_that_was_revoked_is_refused_from_then_on)
+{
+	const struct hc_revocation revocation = { .of = HC_REVOCATION_JTI,
+						  .name = HC_STR("t1"),
+						  .since_unix_s = 1 };
+	static const char claims[] = "{\"sub\":\"a\",\"exp\":9999999999,\"jti\":\"t1\"}";
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
+	HC_CLEANUP(site_deinit) struct site site;
+	struct hc_fault fault = HC_FAULT_NULL;
+	char *token = test_token(claims);
+
+	site_open_with_secret(&site);
+	grant = hc_auth_check(site.auth, hc_str(token), &fault);
+	cr_assert(grant, "%s", fault.message);
+	cr_expect_not(hc_auth_is_revoked(site.auth, grant));
+	cr_assert_eq(hc_revocations_add(hc_auth_revocations(site.auth), &revocation), 0);
+	cr_expect(hc_auth_is_revoked(site.auth, grant));
+	cr_expect_not(hc_auth_check_again(site.auth, grant, &fault));
+	cr_expect_null(hc_auth_check(site.auth, hc_str(token), &fault));
+	cr_expect_str_eq(fault.message, "the token was revoked");
+	cr_expect(takes(&site, test_token(CLAIMS)));
+	free(token);
 }

@@ -121,7 +121,9 @@ Test(conf, no_file_gives_the_defaults)
 	cr_assert_eq(conf->clients.heartbeat_ms, 30000);
 	cr_assert_eq(conf->clients.pong_timeout_ms, 45000);
 	cr_assert_eq(conf->clients.patterns_max, 64);
-	cr_assert_str_eq(conf->auth.key_file, "");
+	cr_assert_eq(conf->auth.key_files.n, 0);
+	cr_assert_str_eq(conf->auth.audience, "hostcast");
+	cr_assert_str_eq(conf->auth.issuer, "");
 	cr_assert_eq(conf->auth.publish, HC_PUBLISH_TOKEN);
 	cr_assert_str_eq(conf->mounts.mount_namespace, "host");
 	cr_assert_eq(conf->mounts.filesystems.n, 1);

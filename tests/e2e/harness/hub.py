@@ -47,7 +47,7 @@ class Hub:
                          "types_site_dir": self.run / "types.d"},
             "hub": {"port": self.port.number, "web_socket": self.web_socket},
             "log": {"path": self.run / "events.db"},
-            "auth": {"key_file": self.key},
+            "auth": {"key_file": self.key, "revocations_file": self.run / "revocations.json"},
             "mounts": {"state": self.run / "mounts"},
         }, extra)
 
