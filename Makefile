@@ -40,7 +40,7 @@ objs  = $(patsubst %.c,$B/%.o,$(filter-out %.bpf.c,$(wildcard $1/*.c)))
 
 SHARED_LIBS = $(call pkg,jansson) -lmsgpackc -linih
 BPF_LIBS    = $(call pkg,libbpf libuv libudev mount blkid libcap-ng libsystemd)
-WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libcrypto libsystemd)
+WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libcrypto libsystemd zlib)
 FCGI_LIBS   = -lfcgi
 CLI_LIBS    = $(call pkg,libjwt)
 $B/hostcast-bpf:  LIBS = $(BPF_LIBS) $(SHARED_LIBS)
@@ -103,7 +103,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $1 $(@:$B/%=%);)
 # ---- packages: what is missing is installed, what is there costs no network -------
 DEPS := gcc libc6-dev pkg-config clang bpftool libbpf-dev libwebsockets-dev libwebsockets-evlib-uv \
 	libuv1-dev libsqlite3-dev libjansson-dev libjwt-dev libmount-dev libblkid-dev libudev-dev \
-	libmsgpack-dev libfcgi-dev libinih-dev libsystemd-dev libcap-ng-dev uthash-dev libssl-dev \
+	libmsgpack-dev libfcgi-dev libinih-dev libsystemd-dev libcap-ng-dev uthash-dev libssl-dev zlib1g-dev \
 	apache2-bin libapache2-mod-fcgid media-types openssl util-linux mount curl procps
 DEPS_TEST := libcriterion-dev python3 python3-pytest python3-pytest-xdist python3-websockets \
 	python3-msgpack e2fsprogs chromium sqlite3 strace

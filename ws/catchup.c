@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "ws/catchup.h"
-#include "ws/frame.h"
 
 #define RUNNING_MAX 2 /* jobs at once; libuv has four threads, and queries want some too */
 
@@ -11,13 +10,13 @@ struct hc_catchup {
 	uv_loop_t *loop;
 	struct hc_store *store;
 	const struct hc_types *types;
-	const struct hc_envelope_origin *origin;
+	const struct hc_framing_options *framing;
 	struct hc_catchup_job *head, **tail;
 	unsigned int n_running;
 };
 
 int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *store,
-		   const struct hc_types *types, const struct hc_envelope_origin *origin)
+		   const struct hc_types *types, const struct hc_framing_options *framing)
 {
 	struct hc_catchup *catchup = calloc(1, sizeof(*catchup));
 
@@ -27,7 +26,7 @@ int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *st
 		.loop = loop,
 		.store = store,
 		.types = types,
-		.origin = origin,
+		.framing = framing,
 	};
 	catchup->tail = &catchup->head;
 	*ret = catchup;
@@ -39,7 +38,7 @@ static void job_free(struct hc_catchup_job *job)
 	if (job->zone.chunk_list.head)
 		msgpack_zone_destroy(&job->zone);
 	hc_buffer_deinit(&job->page);
-	hc_buffer_deinit(&job->text);
+	hc_framer_deinit(&job->framer);
 	free(job->user);
 	free(job);
 }
@@ -97,13 +96,7 @@ static bool decode(struct hc_catchup_job *job, const struct hc_row *row, const s
 
 void hc_catchup_encode_frame(struct hc_catchup_job *job, const struct hc_event *event)
 {
-	hc_buffer_reset(&job->text);
-	hc_envelope_write(&job->text, job->encoding.envelope, job->encoding.time, event,
-			  job->catchup->origin);
-	if (job->text.failed)
-		job->page.failed = true;
-	else
-		hc_frame_append(&job->page, (struct hc_str){ job->text.data, job->text.len });
+	hc_framer_event(&job->framer, job->encoding, event, &job->page);
 }
 
 /* Adds a wanted event to the page. Returns false if it does not fit any more, or there is no
@@ -206,6 +199,7 @@ struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner,
 void hc_catchup_submit(struct hc_catchup *catchup, struct hc_catchup_job *job)
 {
 	job->catchup = catchup;
+	hc_framer_init(&job->framer, catchup->framing);
 	job->work.data = job;
 	job->last = job->after;
 	job->next = NULL;

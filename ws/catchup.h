@@ -47,11 +47,11 @@ struct hc_catchup_job {
 	struct hc_catchup_job *next;
 	uv_work_t work;
 	msgpack_zone zone;
-	struct hc_buffer text;
+	struct hc_framer framer;
 };
 
 int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *store,
-		   const struct hc_types *types, const struct hc_envelope_origin *origin);
+		   const struct hc_types *types, const struct hc_framing_options *framing);
 
 /** hc_catchup_free() - forget waiting jobs; the running ones must have ended (run the loop) */
 struct hc_catchup *hc_catchup_free(struct hc_catchup *catchup);
@@ -66,7 +66,7 @@ void hc_catchup_count(const struct hc_catchup *catchup, size_t *ret_running, siz
  * special */
 struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner, uint64_t after);
 
-/** hc_catchup_encode_frame() - an encode function: the WebSocket frame in job->encoding */
+/** hc_catchup_encode_frame() - an encode function: what a client reads, in job->encoding */
 void hc_catchup_encode_frame(struct hc_catchup_job *job, const struct hc_event *event);
 
 /**

@@ -11,6 +11,7 @@
 
 enum hc_frame_opcode {
 	HC_FRAME_TEXT = 0x1,
+	HC_FRAME_TEXT_DEFLATED = 0x41, /* with RSV1, RFC 7692 section 7.2.1 */
 	HC_FRAME_CLOSE = 0x8,
 };
 

@@ -156,14 +156,14 @@ static int load_types(struct hc_hub *hub, struct hc_fault *fault)
 	return hc_types_load(&hub->types, dirs, HC_ARRAY_LEN(dirs), fault);
 }
 
-static void name_origin(struct hc_hub *hub)
+static void set_framing(struct hc_hub *hub)
 {
 	char host[65] = "localhost"; /* HOST_NAME_MAX and the NUL */
 
 	(void)gethostname(host, sizeof(host) - 1); /* the default stays */
 	(void)snprintf(hub->source, sizeof(hub->source), "/hostcast/%s", host);
-	hub->origin.source = hub->source;
-	hub->origin.epoch = hub->store->epoch;
+	hub->framing.origin.source = hub->source;
+	hub->framing.origin.epoch = hub->store->epoch;
 }
 
 static int open_log(struct hc_hub *hub, struct hc_fault *fault)
@@ -172,7 +172,7 @@ static int open_log(struct hc_hub *hub, struct hc_fault *fault)
 
 	if (r < 0)
 		return r;
-	name_origin(hub);
+	set_framing(hub);
 	hub->state = hc_state_new();
 	if (!hub->state)
 		return -ENOMEM;
@@ -184,7 +184,7 @@ static int open_log(struct hc_hub *hub, struct hc_fault *fault)
 
 static int open_fan_out(struct hc_hub *hub)
 {
-	int r = hc_ring_new(&hub->ring, hub->conf->hub.ring_bytes, &hub->origin,
+	int r = hc_ring_new(&hub->ring, hub->conf->hub.ring_bytes, &hub->framing,
 			    hub->store->newest);
 
 	if (!r)
@@ -193,7 +193,7 @@ static int open_fan_out(struct hc_hub *hub)
 		r = hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints,
 				     hub->conf->hub.prefix);
 	if (!r)
-		r = hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->origin);
+		r = hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->framing);
 	if (!r)
 		r = hc_writer_new(&hub->writer, hub->loop, hub->store, show, hub);
 	if (!r)

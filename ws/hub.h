@@ -28,8 +28,8 @@ struct hc_hub {
 	uv_loop_t *loop;
 	const struct hc_conf *conf;
 	struct hc_types *types;
-	struct hc_envelope_origin origin;
-	char source[96]; /* origin.source */
+	struct hc_framing_options framing;
+	char source[96]; /* framing.origin.source */
 	struct hc_auth *auth;
 	struct hc_tickets *tickets;
 	struct hc_store *store;

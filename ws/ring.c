@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "proto/log.h"
-#include "ws/frame.h"
 #include "ws/ring.h"
 
 #define TRACK_CAP_MIN (1024 * 1024) /* bytes; several of the largest frames */
@@ -28,11 +27,10 @@ struct hc_ring {
 	uint64_t bytes;
 	uint64_t bytes_max;
 	size_t track_cap;
-	const struct hc_envelope_origin *origin;
-	struct ring_track tracks[HC_ENVELOPE_MAX_ * HC_TIME_MAX_];
+	struct ring_track tracks[HC_ENVELOPE_MAX_ * HC_TIME_MAX_ * HC_FRAMING_MAX_];
 	size_t n_tracks;
-	msgpack_zone zone;	/* for decoding one event */
-	struct hc_buffer text;	/* of one envelope */
+	msgpack_zone zone; /* for decoding one event */
+	struct hc_framer framer;
 	struct hc_buffer frame; /* of one event */
 };
 
@@ -45,7 +43,7 @@ static size_t power_of_two_below(uint64_t n)
 	return power;
 }
 
-int hc_ring_new(struct hc_ring **ret, uint64_t bytes_max, const struct hc_envelope_origin *origin,
+int hc_ring_new(struct hc_ring **ret, uint64_t bytes_max, const struct hc_framing_options *framing,
 		uint64_t sequence)
 {
 	HC_CLEANUP(hc_ring_freep) struct hc_ring *ring = calloc(1, sizeof(*ring));
@@ -54,7 +52,7 @@ int hc_ring_new(struct hc_ring **ret, uint64_t bytes_max, const struct hc_envelo
 		return -ENOMEM;
 	ring->bytes_max = bytes_max;
 	ring->track_cap = power_of_two_below(bytes_max / 4);
-	ring->origin = origin;
+	hc_framer_init(&ring->framer, framing);
 	ring->sequence = sequence;
 	ring->first_sequence = sequence;
 	ring->slots = calloc(HC_RING_SLOTS, sizeof(*ring->slots));
@@ -89,22 +87,11 @@ struct hc_ring *hc_ring_free(struct hc_ring *ring)
 		(void)hc_track_free(ring->tracks[i].track);
 	if (ring->zone.chunk_list.head)
 		msgpack_zone_destroy(&ring->zone);
-	hc_buffer_deinit(&ring->text);
+	hc_framer_deinit(&ring->framer);
 	hc_buffer_deinit(&ring->frame);
 	free(ring->slots);
 	free(ring);
 	return NULL;
-}
-
-static void encode_event(struct hc_ring *ring, const struct hc_event *event,
-			 struct hc_encoding encoding, struct hc_buffer *frame)
-{
-	hc_buffer_reset(&ring->text);
-	hc_envelope_write(&ring->text, encoding.envelope, encoding.time, event, ring->origin);
-	if (ring->text.failed)
-		frame->failed = true;
-	else
-		hc_frame_append(frame, (struct hc_str){ ring->text.data, ring->text.len });
 }
 
 void hc_ring_encode(struct hc_ring *ring, const struct hc_record *record,
@@ -114,7 +101,7 @@ void hc_ring_encode(struct hc_ring *ring, const struct hc_record *record,
 
 	msgpack_zone_clear(&ring->zone);
 	if (hc_record_event(&event, record, &ring->zone))
-		encode_event(ring, &event, encoding, buffer);
+		hc_framer_event(&ring->framer, encoding, &event, buffer);
 	else
 		buffer->failed = true;
 }
@@ -125,7 +112,7 @@ static void append_to_track(struct hc_ring *ring, struct hc_track *track,
 			    const struct hc_event *event)
 {
 	hc_buffer_reset(&ring->frame);
-	encode_event(ring, event, hc_track_encoding(track), &ring->frame);
+	hc_framer_event(&ring->framer, hc_track_encoding(track), event, &ring->frame);
 	if (ring->frame.failed)
 		hc_track_clear(track, ring->next);
 	else

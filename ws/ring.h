@@ -20,10 +20,10 @@ struct hc_ring;
 /**
  * hc_ring_new() - an empty ring
  * @bytes_max: of event bodies; the tracks have a quarter of it each
- * @origin:    for CloudEvents; borrowed for the ring's life
+ * @framing:   borrowed for the ring's life
  * @sequence:  of the newest event in the log
  */
-int hc_ring_new(struct hc_ring **ret, uint64_t bytes_max, const struct hc_envelope_origin *origin,
+int hc_ring_new(struct hc_ring **ret, uint64_t bytes_max, const struct hc_framing_options *framing,
 		uint64_t sequence);
 struct hc_ring *hc_ring_free(struct hc_ring *ring);
 HC_DEFINE_CLEANUP(struct hc_ring *, hc_ring_free);

@@ -12,7 +12,7 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
-#include "ws/frame.h"
+#include "ws/framing.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
 
@@ -52,17 +52,35 @@ static void keep_waiting(struct hc_session *session)
 	hc_wire_want_write(session->wire);
 }
 
-void hc_session_send_text(struct hc_session *session, struct hc_str text)
+/* Something has been added to what waits. */
+static void pass_on(struct hc_session *session)
 {
-	hc_frame_append(&session->waiting, text);
-	if (session->waiting.failed) {
+	if (session->waiting.failed)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-		return;
-	}
-	keep_waiting(session);
+	else if (session->waiting.len)
+		keep_waiting(session);
 }
 
-void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload)
+static void send_remark(struct hc_session *session, const struct hc_remark *remark)
+{
+	hc_framing_append_remark(&session->waiting, session->encoding.framing, remark);
+	pass_on(session);
+}
+
+void hc_session_send_text(struct hc_session *session, struct hc_str text)
+{
+	send_remark(session, &(struct hc_remark){ .text = text });
+}
+
+void hc_session_ping(struct hc_session *session)
+{
+	hc_framing_append_ping(&session->waiting, session->encoding.framing);
+	pass_on(session);
+}
+
+/* @id: the position that the client has with it, or NULL */
+static void tell(struct hc_session *session, const char *type, const char *id,
+		 const struct hc_buffer *payload)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
 	struct hc_event event = {
@@ -77,12 +95,17 @@ void hc_session_tell(struct hc_session *session, const char *type, const struct 
 	}
 	if (!hc_codec_unpack(&event.payload, &zone, payload->data, payload->len))
 		hc_envelope_write(&text, session->encoding.envelope, session->encoding.time, &event,
-				  &session->hub->origin);
+				  &session->hub->framing.origin);
 	msgpack_zone_destroy(&zone);
 	if (text.failed || !text.len)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 	else
-		hc_session_send_text(session, (struct hc_str){ text.data, text.len });
+		send_remark(session, &(struct hc_remark){ type, id, { text.data, text.len } });
+}
+
+void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload)
+{
+	tell(session, type, NULL, payload);
 }
 
 void hc_session_tell_fault(struct hc_session *session, const struct hc_fault *fault)
@@ -182,6 +205,7 @@ struct resumed {
 	const char *reason; /* NULL: complete */
 	struct hc_position missed_from;
 	uint64_t missed_to;
+	uint64_t reached; /* where the client is now, before the events that follow */
 };
 
 static void pack_position_at(msgpack_packer *pk, const char *key, const char *epoch,
@@ -198,6 +222,7 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer payload = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&payload);
 	const char *epoch = session->hub->store->epoch;
+	char id[HC_POSITION_MAX];
 
 	msgpack_pack_map(&pk, resumed->reason ? 7 : 4);
 	pack_position_at(&pk, "from", resumed->from.epoch, resumed->from.sequence);
@@ -211,7 +236,8 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 		pack_position_at(&pk, "missed_to", epoch, resumed->missed_to);
 	}
 	hc_stats_resume(&session->hub->stats, resumed->reason);
-	hc_session_tell(session, "connection.resumed", &payload);
+	(void)hc_position_format(id, epoch, resumed->reached);
+	tell(session, "connection.resumed", id, &payload);
 }
 
 static struct hc_position position_here(const struct hc_session *session, uint64_t sequence)
@@ -237,6 +263,7 @@ static void resume_elsewhere(struct hc_session *session, const struct hc_positio
 		.reason = reason,
 		.missed_from = *since,
 		.missed_to = head,
+		.reached = head,
 	};
 
 	if (!strcmp(reason, "future")) {
@@ -255,6 +282,7 @@ static void resume_in_ring(struct hc_session *session, const struct hc_position 
 		.from = *since,
 		.to = hc_ring_sequence(session->hub->ring),
 		.n_replayed = hc_audience_count(session->audience, slot),
+		.reached = since->sequence,
 	};
 
 	tell_resumed(session, &resumed);
@@ -296,6 +324,7 @@ static void on_counted(struct hc_catchup_job *job)
 		resumed.missed_to = first - 1;
 		session->sequence = first - 1;
 	}
+	resumed.reached = session->sequence;
 	tell_resumed(session, &resumed);
 }
 
@@ -340,6 +369,7 @@ static void skip_to(struct hc_session *session, uint64_t first)
 		.reason = "lagged",
 		.missed_from = position_here(session, session->sequence + 1),
 		.missed_to = first - 1,
+		.reached = first - 1,
 	};
 
 	if (first == session->sequence + 1)
@@ -437,7 +467,8 @@ static void send_close(struct hc_session *session)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer frame = HC_BUFFER_NULL;
 
-	hc_frame_append_close(&frame, session->close_code, hc_str(session->close_reason));
+	hc_framing_append_close(&frame, session->encoding.framing, session->close_code,
+				hc_str(session->close_reason));
 	session->close_sent = true;
 	if (frame.failed)
 		hc_wire_kill(session->wire);
@@ -554,10 +585,7 @@ static void send_retained(void *context, struct hc_record *record)
 static void send_snapshot(struct hc_session *session)
 {
 	hc_state_each(session->hub->state, NULL, send_retained, session);
-	if (session->waiting.failed)
-		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-	else if (session->waiting.len)
-		keep_waiting(session);
+	pass_on(session);
 }
 
 bool hc_session_open(struct hc_session *session, const struct hc_position *since)

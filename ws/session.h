@@ -120,6 +120,9 @@ bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *f
 /** hc_session_send_text() - send one message, or keep it until the socket takes it */
 void hc_session_send_text(struct hc_session *session, struct hc_str text);
 
+/** hc_session_ping() - a sign of life, which a client need not answer */
+void hc_session_ping(struct hc_session *session);
+
 /**
  * hc_session_tell() - send a control message in the envelope of the endpoint
  * @payload: one packed map

@@ -61,7 +61,7 @@ static void on_look(uv_timer_t *timer)
 		    session->close_code || has_unsent(session))
 			continue;
 		session->sent_ms = now_ms;
-		hc_session_send_text(session, HC_STR("{\"type\":\"ping\"}"));
+		hc_session_ping(session);
 	}
 }
 

@@ -8,20 +8,9 @@
  */
 #pragma once
 
-#include "proto/envelope.h"
+#include "ws/framing.h"
 
 struct hc_track;
-
-/** struct hc_encoding - everything that makes one event's bytes differ from client to client */
-struct hc_encoding {
-	enum hc_envelope envelope;
-	enum hc_time_format time;
-};
-
-static inline bool hc_encoding_equal(struct hc_encoding a, struct hc_encoding b)
-{
-	return a.envelope == b.envelope && a.time == b.time;
-}
 
 /**
  * hc_track_new() - an empty track

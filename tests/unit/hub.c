@@ -140,15 +140,17 @@ uint64_t test_random(uint64_t *state)
 
 static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 {
-	hub->origin =
-		(struct hc_envelope_origin){ .epoch = hub->store->epoch, .source = "/hostcast/x" };
+	hub->framing = (struct hc_framing_options){
+		.origin = { .epoch = hub->store->epoch, .source = "/hostcast/x" },
+		.deflate_min = 100,
+	};
 	hub->state = hc_state_new();
 	cr_assert(hub->state);
-	cr_assert_eq(hc_ring_new(&hub->ring, ring_bytes, &hub->origin, hub->store->newest), 0);
+	cr_assert_eq(hc_ring_new(&hub->ring, ring_bytes, &hub->framing, hub->store->newest), 0);
 	cr_assert_eq(hc_audiences_new(&hub->audiences, hub->ring), 0);
 	cr_assert_eq(hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints, ""), 0);
-	cr_assert_eq(hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->origin),
-		     0);
+	cr_assert_eq(
+		hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->framing), 0);
 	cr_assert_eq(hc_sessions_new(&hub->sessions, hub), 0);
 }
 

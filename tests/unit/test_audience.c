@@ -8,8 +8,9 @@
 
 #include "tests/unit/hub.h"
 
-static const struct hc_encoding standard = { HC_ENVELOPE_STANDARD, HC_TIME_RFC3339 };
-static const struct hc_encoding data = { HC_ENVELOPE_DATA, HC_TIME_UNIX };
+static const struct hc_encoding standard = { HC_ENVELOPE_STANDARD, HC_TIME_RFC3339,
+					     HC_FRAMING_WEBSOCKET };
+static const struct hc_encoding data = { HC_ENVELOPE_DATA, HC_TIME_UNIX, HC_FRAMING_WEBSOCKET };
 
 static struct hc_filter everything(void)
 {
@@ -149,7 +150,8 @@ static void watch(struct watcher *watcher, struct test_hub *test, uint64_t *rand
 
 	*watcher = (struct watcher){
 		.encoding = { (enum hc_envelope)(test_random(random) % HC_ENVELOPE_MAX_),
-			      (enum hc_time_format)(test_random(random) % HC_TIME_MAX_) },
+			      (enum hc_time_format)(test_random(random) % HC_TIME_MAX_),
+			      (enum hc_framing)(test_random(random) % HC_FRAMING_MAX_) },
 		.user = users[test_random(random) % HC_ARRAY_LEN(users)],
 	};
 	for (size_t i = 0; i < HC_FILTER_WORDS; i++) {

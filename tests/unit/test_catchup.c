@@ -147,10 +147,12 @@ Test(catchup, a_frame_is_that_of_the_ring)
 
 	test_hub_open(&test, 100000, 100000);
 	fill(&test);
-	for (int envelope = 0; envelope < HC_ENVELOPE_MAX_; envelope++) {
+	for (unsigned int i = 0; i < HC_ENVELOPE_MAX_ * HC_FRAMING_MAX_; i++) {
 		struct hc_catchup_job *job = job_for(&answer, 0, "*");
 
-		job->encoding = (struct hc_encoding){ (enum hc_envelope)envelope, HC_TIME_UNIX };
+		job->encoding =
+			(struct hc_encoding){ (enum hc_envelope)(i / HC_FRAMING_MAX_), HC_TIME_UNIX,
+					      (enum hc_framing)(i % HC_FRAMING_MAX_) };
 		job->encode = hc_catchup_encode_frame;
 		job->all_users = true;
 		hc_buffer_reset(&wanted);

@@ -4,16 +4,18 @@
 
 #include "tests/unit/hub.h"
 
-static const struct hc_envelope_origin origin = { .epoch = "0123456789abcdef",
-						  .source = "/hostcast/x" };
+static const struct hc_framing_options framing = {
+	.origin = { .epoch = "0123456789abcdef", .source = "/hostcast/x" },
+};
 
-static const struct hc_encoding standard = { HC_ENVELOPE_STANDARD, HC_TIME_RFC3339 };
+static const struct hc_encoding standard = { HC_ENVELOPE_STANDARD, HC_TIME_RFC3339,
+					     HC_FRAMING_WEBSOCKET };
 
 static struct hc_ring *ring_of(uint64_t bytes_max, uint64_t sequence)
 {
 	struct hc_ring *ring = NULL;
 
-	cr_assert_eq(hc_ring_new(&ring, bytes_max, &origin, sequence), 0);
+	cr_assert_eq(hc_ring_new(&ring, bytes_max, &framing, sequence), 0);
 	return ring;
 }
 
@@ -152,9 +154,9 @@ static void expect_track(struct hc_ring *ring, const struct hc_track *track)
 Test(ring, a_track_has_the_frames_from_its_first_use_on)
 {
 	static const struct hc_encoding others[] = {
-		{ HC_ENVELOPE_DATA, HC_TIME_UNIX },
-		{ HC_ENVELOPE_SPREAD, HC_TIME_RFC3339 },
-		{ HC_ENVELOPE_CLOUDEVENTS, HC_TIME_RFC3339 },
+		{ HC_ENVELOPE_DATA, HC_TIME_UNIX, HC_FRAMING_WEBSOCKET },
+		{ HC_ENVELOPE_SPREAD, HC_TIME_RFC3339, HC_FRAMING_WEBSOCKET },
+		{ HC_ENVELOPE_CLOUDEVENTS, HC_TIME_RFC3339, HC_FRAMING_WEBSOCKET },
 	};
 	HC_CLEANUP(hc_ring_freep) struct hc_ring *ring = ring_of(100000, 0);
 	struct hc_track *tracks[HC_ARRAY_LEN(others)];

@@ -10,7 +10,7 @@
 
 static struct hc_track *track_from(uint64_t next)
 {
-	struct hc_encoding encoding = { HC_ENVELOPE_DATA, HC_TIME_UNIX };
+	struct hc_encoding encoding = { HC_ENVELOPE_DATA, HC_TIME_UNIX, HC_FRAMING_WEBSOCKET };
 	struct hc_track *track = NULL;
 
 	cr_assert_eq(hc_track_new(&track, encoding, N_SLOTS, CAP_BYTES, next), 0);
@@ -58,8 +58,9 @@ Test(track, begins_empty_at_the_slot_it_is_given)
 	cr_expect_eq(hc_track_first(track), 1000);
 	cr_expect_eq(hc_track_next(track), 1000);
 	cr_expect_eq(hc_track_frames(track, 1000, 1000).len, 0);
-	cr_expect(hc_encoding_equal(hc_track_encoding(track),
-				    (struct hc_encoding){ HC_ENVELOPE_DATA, HC_TIME_UNIX }));
+	cr_expect(hc_encoding_equal(
+		hc_track_encoding(track),
+		(struct hc_encoding){ HC_ENVELOPE_DATA, HC_TIME_UNIX, HC_FRAMING_WEBSOCKET }));
 	(void)hc_track_free(track);
 }
 
