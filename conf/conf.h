@@ -48,6 +48,7 @@ struct hc_conf {
 		char *web_socket; /* UNIX socket that Apache proxies to; "" = none */
 		char *prefix;	  /* before every endpoint, "/latest"; "" = none */
 		uint64_t ring_bytes;
+		uint32_t drain_ms; /* over which clients are sent away */
 	} hub;
 	struct { /* [log] */
 		char *path;

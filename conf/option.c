@@ -90,6 +90,9 @@ const struct hc_option hc_options[] = {
 	{ { "hub", "ring_bytes", "64M",
 	    "Memory for the newest events and their ready frames.", RESTART },
 	  HC_OPTION_BYTES, AT(hub.ring_bytes), MIB, 4 * GIB, NULL },
+	{ { "hub", "drain_seconds", "10s",
+	    "Over this time clients are sent away at a stop, and asked to come back.", RELOAD },
+	  HC_OPTION_DURATION, AT(hub.drain_ms), 0, HOUR, NULL },
 
 	{ { "log", "path", "/var/lib/hostcast/events.db",
 	    "The event log; its directory must be writable by the hub.", RESTART },

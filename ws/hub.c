@@ -242,12 +242,20 @@ int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
 	return 0;
 }
 
-void hc_hub_drain(struct hc_hub *hub)
+void hc_hub_stop_taking(struct hc_hub *hub)
 {
 	hub->draining = true;
 	hc_peers_stop_accepting(hub->peers);
-	while (hc_writer_waiting(hub->writer) || !hc_catchup_is_idle(hub->catchup))
-		(void)uv_run(hub->loop, UV_RUN_ONCE);
+}
+
+bool hc_hub_is_committing(const struct hc_hub *hub)
+{
+	return hc_writer_waiting(hub->writer);
+}
+
+bool hc_hub_is_idle(const struct hc_hub *hub)
+{
+	return !hc_hub_is_committing(hub) && hc_catchup_is_idle(hub->catchup);
 }
 
 struct hc_hub *hc_hub_free(struct hc_hub *hub)

@@ -64,8 +64,14 @@ int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
 struct hc_hub *hc_hub_free(struct hc_hub *hub);
 HC_DEFINE_CLEANUP(struct hc_hub *, hc_hub_free);
 
-/** hc_hub_drain() - take no more from programs, commit and answer what was taken */
-void hc_hub_drain(struct hc_hub *hub);
+/** hc_hub_stop_taking() - accept no more programs, let no more clients in */
+void hc_hub_stop_taking(struct hc_hub *hub);
+
+/** hc_hub_is_committing() - something that was taken is not in the log yet */
+bool hc_hub_is_committing(const struct hc_hub *hub);
+
+/** hc_hub_is_idle() - and no question to the log is unanswered either */
+bool hc_hub_is_idle(const struct hc_hub *hub);
 
 /** hc_hub_commit() - pass a batch through the log; batch->done() is called when it is through */
 void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch);

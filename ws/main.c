@@ -8,12 +8,11 @@
 #include "conf/arguments.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/drain.h"
 #include "ws/hub.h"
 #include "ws/listener.h"
 #include "ws/protocol.h"
 #include "ws/session.h"
-
-#define GOODBYE_MS 1000 /* for clients to take their close frame */
 
 /* ---- while it runs ------------------------------------------------------------------------ */
 
@@ -26,6 +25,7 @@ struct server {
 	uv_signal_t terminated;
 	uv_signal_t interrupted;
 	uv_timer_t watchdog;
+	unsigned int n_signals; /* to stop */
 };
 
 static void on_client(void *context, int fd)
@@ -37,7 +37,10 @@ static void on_client(void *context, int fd)
 
 static void on_signal(uv_signal_t *signal, int number)
 {
+	struct server *server = signal->data;
+
 	(void)number;
+	server->n_signals++;
 	uv_stop(signal->loop);
 }
 
@@ -96,22 +99,24 @@ static void announce(const struct server *server, const struct hc_conf *conf)
 
 /* ---- the way out -------------------------------------------------------------------------- */
 
-static void on_goodbye_over(uv_timer_t *timer)
+/* A second signal ends the wait, and whatever is not done then. */
+static bool is_urgent(const struct server *server)
 {
-	timer->data = NULL;
+	return server->n_signals > 1;
 }
 
-static void say_goodbye(struct server *server)
+static void drain(struct server *server)
 {
-	uv_timer_t timer;
+	struct hc_hub *hub = server->hub;
+	struct hc_drain drain;
 
-	(void)uv_timer_init(&server->loop, &timer);
-	timer.data = server;
-	(void)uv_timer_start(&timer, on_goodbye_over, GOODBYE_MS, 0);
-	hc_sessions_close_all(server->hub->sessions, HC_CLOSE_GOING_AWAY, "the hub stops");
-	while (timer.data && server->hub->sessions->n)
+	hc_hub_stop_taking(hub);
+	while (hc_hub_is_committing(hub) && !is_urgent(server))
 		(void)uv_run(&server->loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)&timer, NULL);
+	hc_drain_start(&drain, hub, hub->conf->hub.drain_ms);
+	while (!(hc_drain_is_over(&drain) && hc_hub_is_idle(hub)) && !is_urgent(server))
+		(void)uv_run(&server->loop, UV_RUN_ONCE);
+	hc_drain_stop(&drain);
 	(void)uv_run(&server->loop, UV_RUN_NOWAIT); /* the handle lives on this stack */
 }
 
@@ -120,13 +125,11 @@ static void stop(struct server *server)
 	(void)sd_notify(0, "STOPPING=1");
 	server->tcp = hc_listener_free(server->tcp);
 	server->web = hc_listener_free(server->web);
+	if (server->protocol)
+		drain(server);
 	uv_close((uv_handle_t *)&server->terminated, NULL);
 	uv_close((uv_handle_t *)&server->interrupted, NULL);
 	uv_close((uv_handle_t *)&server->watchdog, NULL);
-	if (server->protocol) {
-		hc_hub_drain(server->hub);
-		say_goodbye(server);
-	}
 	server->protocol = hc_protocol_free(server->protocol);
 	server->hub = hc_hub_free(server->hub);
 	while (uv_run(&server->loop, UV_RUN_NOWAIT))
@@ -146,6 +149,8 @@ static int serve(const struct hc_conf *conf)
 	}
 	(void)uv_signal_init(&server.loop, &server.terminated);
 	(void)uv_signal_init(&server.loop, &server.interrupted);
+	server.terminated.data = &server;
+	server.interrupted.data = &server;
 	(void)uv_signal_start(&server.terminated, on_signal, SIGTERM);
 	(void)uv_signal_start(&server.interrupted, on_signal, SIGINT);
 	/* They keep no loop alive: a start that fails runs it until everything else is closed. */
@@ -158,7 +163,7 @@ static int serve(const struct hc_conf *conf)
 	} else {
 		announce(&server, conf);
 		(void)uv_run(&server.loop, UV_RUN_DEFAULT);
-		hc_notice("stopping");
+		hc_notice("stopping: sending %zu clients away", server.hub->sessions->n);
 	}
 	stop(&server);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

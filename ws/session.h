@@ -64,8 +64,6 @@ struct hc_sessions {
 int hc_sessions_new(struct hc_sessions **ret, struct hc_hub *hub);
 /** hc_sessions_free() - the sessions themselves must be closed; run the loop once more */
 struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions);
-/** hc_sessions_close_all() - ask every client to go, with that code */
-void hc_sessions_close_all(struct hc_sessions *sessions, uint16_t code, const char *reason);
 
 /**
  * hc_session_open() - a client has connected; @session has hub, wire, endpoint, encoding and peer

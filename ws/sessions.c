@@ -101,9 +101,3 @@ struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions)
 		uv_close((uv_handle_t *)&sessions->timer, on_closed);
 	return NULL;
 }
-
-void hc_sessions_close_all(struct hc_sessions *sessions, uint16_t code, const char *reason)
-{
-	for (struct hc_session *session = sessions->head; session; session = session->next)
-		hc_session_end(session, code, reason);
-}

@@ -358,6 +358,36 @@ describe('when it comes back', () => {
 			assert.equal(waiting.reason, 'a reason');
 		});
 
+	test('it does when a hub that stops has asked it to', async () => {
+		await makeConnected({ minDelayMs: 20_000, maxDelayMs: 60_000 });
+		const again = hub.connected();
+		hub.clients()[0].close(1001, '{"retry_after_ms":321}');
+		const began = performance.now();
+		await again;
+		const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+		assert.equal(waiting.retryMs, 321);
+		assert.ok(performance.now() - began >= 300);
+	});
+
+	for (const reason of ['', '{', '7', 'null', '{}', '{"retry_after_ms":"1"}', '{"retry_after_ms":-1}',
+		'{"retry_after_ms":null}', '{"retry_after_ms":1e999}'])
+		test(`it does when it likes after the reason ${reason || 'of none'}`, async () => {
+			await makeConnected();
+			const again = hub.connected();
+			hub.clients()[0].close(1001, reason);
+			await again;
+			const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+			assert.ok(waiting.retryMs >= QUICK.minDelayMs && waiting.retryMs <= QUICK.maxDelayMs);
+		});
+
+	test('no hub can keep it away for days', async () => {
+		await makeConnected();
+		hub.clients()[0].close(1001, '{"retry_after_ms":1e12}');
+		await state('waiting');
+		const waiting = (await notes('statechange')).find((detail) => detail.state === 'waiting');
+		assert.equal(waiting.retryMs, 7_201_000);
+	});
+
 	for (const code of [4500, 4503, 4999])
 		test(`it does not after close code ${code}, until asked to`, async () => {
 			await makeConnected();

@@ -233,9 +233,11 @@ static const struct {
 			       "hostcast, hub, log, clients, auth, mounts, rest, endpoint PATH" },
 	{ "[]\nport = 1\n", "2: \"port\": an option before any [section]" },
 	{ "[hub]\nprot = 1\n",
-	  "2: [hub] prot: unknown key; there are listen, port, web_socket, prefix, ring_bytes" },
+	  "2: [hub] prot: unknown key; there are listen, port, web_socket, prefix, ring_bytes, "
+	  "drain_seconds" },
 	{ "[hub]\nPort = 1\n",
-	  "2: [hub] Port: unknown key; there are listen, port, web_socket, prefix, ring_bytes" },
+	  "2: [hub] Port: unknown key; there are listen, port, web_socket, prefix, ring_bytes, "
+	  "drain_seconds" },
 	{ "[log]\nport = 1\n", "2: [log] port: unknown key here; it belongs in [hub]" },
 	{ "[rest]\n = 1\n", "2: [rest] : unknown key; there are timeout, body_max" },
 	{ "[rest]\nbody_max_bytes = 64K\n",

@@ -777,23 +777,6 @@ Test(session, what_was_to_be_said_is_said_before_it_ends)
 	test_hub_close(&test);
 }
 
-Test(session, all_are_asked_to_go_at_once)
-{
-	struct test_client clients[3];
-	struct test_hub test;
-
-	test_hub_open(&test, AMPLE, AMPLE);
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
-		client_open(&clients[i], &test, "/ws/events", NULL);
-	hc_sessions_close_all(test.hub.sessions, HC_CLOSE_GOING_AWAY, "the hub stops");
-	test_hub_settle(&test);
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
-		client_expect_close(&clients[i], HC_CLOSE_GOING_AWAY, "the hub stops");
-		client_close(&clients[i]);
-	}
-	test_hub_close(&test);
-}
-
 Test(session, one_whose_connection_breaks_is_dropped)
 {
 	struct test_client broken, good;

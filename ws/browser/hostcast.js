@@ -17,6 +17,7 @@
 
 const CLOSE_IDLE = 4000; // ours: the connection is silent, so probably dead
 const CLOSE_POSITION_LOST = 4010;
+const ASKED_DELAY_MAX_MS = 7_201_000; // of a hub that drains for an hour, the longest it can
 
 const DEFAULTS = {
 	url: '/ws/events',
@@ -34,6 +35,16 @@ const DEFAULTS = {
 export function delayFor(attempt, { minDelayMs, maxDelayMs } = DEFAULTS, random = Math.random) {
 	const ceiling = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(attempt + 1, 30));
 	return minDelayMs + random() * (ceiling - minDelayMs);
+}
+
+/** What a hub that stops asks for by the reason of its close, or undefined. */
+function askedDelay(reason) {
+	try {
+		const { retry_after_ms: ms } = JSON.parse(reason);
+		return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, ASKED_DELAY_MAX_MS) : undefined;
+	} catch {
+		return undefined;
+	}
 }
 
 /** The grammar of the hub: `*`, `alert.*`, `job.progress`; a star stands only at the end. */
@@ -214,14 +225,15 @@ export class Hostcast extends EventTarget {
 		if (code >= 4500 && code <= 4999)
 			this.#end({ code, reason });
 		else
-			this.#retry({ code, reason });
+			this.#retry({ code, reason }, askedDelay(reason));
 	}
 
-	#retry(why) {
+	/** @askedMs: when the hub wants us back, which knows better than we do */
+	#retry(why, askedMs) {
 		this.#abandon(CLOSE_IDLE, '');
 		if (performance.now() - this.#openedAt >= this.#options.steadyMs)
 			this.#attempts = 0;
-		const retryMs = delayFor(this.#attempts++, this.#options);
+		const retryMs = askedMs ?? delayFor(this.#attempts++, this.#options);
 		this.#openedAt = Infinity;
 		this.#timer = setTimeout(() => this.#start(), retryMs);
 		this.#enter('waiting', { ...why, retryMs });

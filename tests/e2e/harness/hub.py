@@ -45,7 +45,7 @@ class Hub:
         write_config(self.config, {
             "hostcast": {"socket": self.socket, "types_dir": REPO / "proto/types",
                          "types_site_dir": self.run / "types.d"},
-            "hub": {"port": self.port.number, "web_socket": self.web_socket},
+            "hub": {"port": self.port.number, "web_socket": self.web_socket, "drain_seconds": "0"},
             "log": {"path": self.run / "events.db"},
             "auth": {"key_file": self.key, "revocations_file": self.run / "revocations.json"},
             "mounts": {"state": self.run / "mounts"},

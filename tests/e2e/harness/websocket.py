@@ -51,6 +51,7 @@ class WebSocket:
         self.url = url
         self.times = []  # CLOCK_MONOTONIC of each message that was taken
         self.end = None
+        self.ended_at = None  # CLOCK_MONOTONIC
         self._queue = queue.Queue()
         options = {"max_size": None, "ping_interval": None, "extra_headers": headers,
                    "subprotocols": subprotocols, "open_timeout": DEADLINE, "close_timeout": 2,
@@ -102,7 +103,7 @@ class WebSocket:
         except queue.Empty:
             raise Failure(f"{self.url}: no message in {timeout:.1f} s") from None
         if isinstance(message, End):
-            self.end = message
+            self.end, self.ended_at = message, when
             raise Failure(f"{self.url}: closed with {message.code} {message.reason!r}")
         self.times.append(when)
         return message

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""SIGTERM: clients are sent away one after the other, and told when to come back."""
+import json
+import signal
+import socket
+import time
+
+import pytest
+
+from harness.events import completed, jobs, progress
+
+CLIENTS = 200
+DRAIN_S = 1.0
+RESTART_MS = 1000
+
+
+def told(client):
+    code, reason = client.wait_closed()
+    assert code == 1001
+    reason = json.loads(reason)
+    assert set(reason) == {"retry_after_ms"}
+    return reason["retry_after_ms"]
+
+
+def stop(hub, number=signal.SIGTERM):
+    """Seconds until the hub has ended, with status 0."""
+    began = time.monotonic()
+    hub.process.signal(number)
+    assert hub.process.wait() == 0, hub.process.output
+    return time.monotonic() - began
+
+
+def test_all_go_within_the_time_and_come_back_over_as_long_again(new_hub):
+    hub = new_hub({"hub": {"drain_seconds": "1s"}})
+    clients = [hub.client() for _ in range(CLIENTS)]
+    sent = [progress() for _ in range(20)]
+    with hub.rpc() as rpc:
+        rpc.publish(*sent)
+    began = time.monotonic()
+    took = stop(hub)
+    retries = [told(client) for client in clients]
+    ends = sorted(client.ended_at - began for client in clients)
+    assert took <= DRAIN_S + 2
+    assert len(set(retries)) == CLIENTS
+
+    # No quarter of the time has much more than a quarter of them.
+    assert ends[-1] - ends[0] >= 0.7 * DRAIN_S
+    for quarter in range(4):
+        part = [end for end in ends
+                if quarter * DRAIN_S / 4 <= end - ends[0] < (quarter + 1) * DRAIN_S / 4]
+        assert CLIENTS / 8 <= len(part) <= CLIENTS / 2.5, (quarter, len(part))
+
+    # Nobody is asked to come back before there can be somebody; then they come evenly.
+    back = sorted((client.ended_at - began) * 1000 + retry
+                  for client, retry in zip(clients, retries))
+    assert back[0] >= 1000 * DRAIN_S + RESTART_MS - 5
+    assert back[-1] - back[0] >= 700 * DRAIN_S
+    halves = [time_ms for time_ms in back if time_ms < (back[0] + back[-1]) / 2]
+    assert CLIENTS / 3 <= len(halves) <= CLIENTS / 1.5
+
+    # What was committed before was delivered before.
+    wanted = [event["payload"]["job_id"] for event in sent]
+    for client in clients:
+        assert len(client.times) == len(wanted)
+        client.close()
+
+
+def test_what_was_taken_is_answered_and_delivered_before_the_end(new_hub):
+    hub = new_hub({"hub": {"drain_seconds": "200ms"}})
+    with hub.client() as client, hub.rpc() as rpc:
+        acknowledged = []
+        for _ in range(50):
+            event = completed()
+            assert len(rpc.publish(event)["sequences"]) == 1
+            acknowledged.append(event["payload"]["job_id"])
+        hub.process.signal(signal.SIGTERM)
+        seen = client.until(lambda message: message["payload"].get("job_id") == acknowledged[-1])
+        assert jobs(seen) == acknowledged
+        assert told(client) > 0
+        assert hub.process.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_without_clients_it_ends_at_once(new_hub, number):
+    hub = new_hub({"hub": {"drain_seconds": "60s"}})
+    with hub.rpc() as rpc:
+        rpc.publish(progress())
+        assert stop(hub, number) < 1.5
+
+
+def test_when_the_last_client_leaves_it_ends_at_once(new_hub):
+    hub = new_hub({"hub": {"drain_seconds": "60s"}})
+    with hub.client(), hub.client() as other:
+        hub.process.signal(signal.SIGTERM)
+        told(other)
+    assert hub.process.wait() == 0
+
+
+def test_nobody_is_let_in_meanwhile_and_a_second_signal_ends_it(new_hub):
+    hub = new_hub({"hub": {"drain_seconds": "60s"}})
+    with hub.client() as first, hub.client(), hub.client_at_web_socket() as third:
+        hub.process.signal(signal.SIGTERM)
+        told(third)  # the newest goes first
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", hub.port.number), 1).close()
+        with pytest.raises(OSError):
+            hub.client_at_web_socket()
+        began = time.monotonic()
+        assert stop(hub) < 1.5
+        first.wait_closed()
+        assert first.ended_at - began < 1.5
+
+
+def test_clients_that_do_not_answer_hold_nobody_up(new_hub):
+    hub = new_hub({"hub": {"drain_seconds": "200ms"}})
+    silent = [hub.raw() for _ in range(3)]
+    assert stop(hub) < 0.2 + 2
+    for client in silent:
+        assert client.wait_close() == 1001
+        client.close()
