@@ -14,7 +14,11 @@
 #define PATH_BYTES_MAX	    256	 /* no endpoint is longer */
 #define ARGUMENT_BYTES_MAX  4352 /* "token=" and the longest token */
 #define PROTOCOLS_BYTES_MAX 128	 /* the library refuses longer lists */
-#define KEY_LEN		    24	 /* characters: 16 bytes in base64 */
+#define COOKIES_BYTES_MAX   8192 /* of all cookies for this host */
+#define HOST_BYTES_MAX	    300	 /* a name of 253, a port */
+#define TICKET_PREFIX	    "ticket."
+#define COOKIE_NAME	    "hostcast_token="
+#define KEY_LEN		    24 /* characters: 16 bytes in base64 */
 
 #define DEFINE_REFUSAL(name, status, code, detail, header) \
 	static const struct hc_refusal name = { status, code, detail, header }
@@ -22,7 +26,16 @@
 DEFINE_REFUSAL(bad_key, "400 Bad Request", "malformed",
 	       "Sec-WebSocket-Key must be 16 bytes in base64", "");
 DEFINE_REFUSAL(bad_protocol, "400 Bad Request", "invalid_params",
-	       "the subprotocols here are " HC_SUBPROTOCOL " and none", "");
+	       "the subprotocols here are " HC_SUBPROTOCOL ", " HC_SUBPROTOCOL_CLOUDEVENTS
+	       " and none; ticket.<ticket> stands beside one of them",
+	       "");
+DEFINE_REFUSAL(
+	query_token, "400 Bad Request", "invalid_params",
+	"a token in the URL is not taken here: send it in Authorization, in a cookie or as the "
+	"first message",
+	"");
+DEFINE_REFUSAL(bad_origin, "403 Forbidden", "forbidden",
+	       "pages of this origin may not connect: [clients] origins lists those that may", "");
 DEFINE_REFUSAL(bad_since, "400 Bad Request", "invalid_params",
 	       "since must be a position, <epoch>-<sequence>", "");
 DEFINE_REFUSAL(no_endpoint, "404 Not Found", "not_found", "there is no such WebSocket endpoint",
@@ -60,19 +73,49 @@ static bool has_key(struct lws *wire)
 	       strspn(key, base64) == KEY_LEN - 2 && !strcmp(key + KEY_LEN - 2, "==");
 }
 
-/* The library drops a client that names none it knows without a word. */
-static bool has_our_protocol(struct lws *wire)
+static bool starts_with(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+/* Keeps the first, in the order of reading. One that is too long is no good: as good as empty. */
+static void set_secret(struct hc_handshake *ret, enum hc_credential credential, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (ret->credential)
+		return;
+	ret->credential = credential;
+	if (len < sizeof(ret->secret))
+		memcpy(ret->secret, text, len + 1);
+}
+
+/*
+ * The library takes the first it knows, and drops a client that names none of them without a word.
+ */
+static const struct hc_refusal *read_protocols(struct hc_handshake *ret, struct lws *wire)
 {
 	char list[PROTOCOLS_BYTES_MAX], *rest = list;
+	bool is_chosen = false;
 
 	if (!lws_hdr_total_length(wire, WSI_TOKEN_PROTOCOL))
-		return true;
+		return NULL;
 	if (lws_hdr_copy(wire, list, sizeof(list), WSI_TOKEN_PROTOCOL) <= 0)
-		return false;
-	for (const char *item; (item = strsep(&rest, ", \t"));)
-		if (!strcmp(item, HC_SUBPROTOCOL))
-			return true;
-	return false;
+		return &bad_protocol;
+	for (const char *item; (item = strsep(&rest, ", \t"));) {
+		bool is_native = !strcmp(item, HC_SUBPROTOCOL);
+		bool is_cloudevents = !strcmp(item, HC_SUBPROTOCOL_CLOUDEVENTS);
+
+		if (starts_with(item, TICKET_PREFIX))
+			set_secret(ret, HC_CREDENTIAL_TICKET, item + strlen(TICKET_PREFIX));
+		if (is_chosen || (!is_native && !is_cloudevents))
+			continue;
+		is_chosen = true;
+		ret->is_greeted = is_native;
+		if (is_cloudevents)
+			ret->encoding.envelope = HC_ENVELOPE_CLOUDEVENTS;
+	}
+	return is_chosen ? NULL : &bad_protocol;
 }
 
 static const struct hc_refusal *read_path(struct hc_handshake *ret, const struct hc_hub *hub,
@@ -86,28 +129,84 @@ static const struct hc_refusal *read_path(struct hc_handshake *ret, const struct
 		return &too_long;
 	if (!len)
 		return &bad_method;
-	if (!hc_endpoints_find(&route, hub->endpoints, (struct hc_str){ path, (size_t)len }))
-		return &no_endpoint;
-	if (route.is_sse || route.endpoint->auth != HC_ENDPOINT_OPEN)
+	if (!hc_endpoints_find(&route, hub->endpoints, (struct hc_str){ path, (size_t)len }) ||
+	    route.is_sse || route.user.len >= sizeof(ret->user))
 		return &no_endpoint;
 	ret->endpoint = route.endpoint;
 	ret->encoding = route.endpoint->encoding;
+	if (route.user.len)
+		memcpy(ret->user, route.user.s, route.user.len);
 	return NULL;
 }
 
-static const struct hc_refusal *read_argument(struct hc_handshake *ret, struct hc_str argument)
+/* Several Origin headers are one text to the library, and that is on no list. */
+static const struct hc_refusal *read_origin(struct hc_handshake *ret, const struct hc_hub *hub,
+					    struct lws *wire)
 {
-	static const struct hc_str name = { "since=", 6 };
+	char host[HOST_BYTES_MAX];
 
-	if (argument.len < name.len || memcmp(argument.s, name.s, name.len) != 0)
-		return NULL; /* others are not ours to judge */
-	argument.s += name.len;
-	argument.len -= name.len;
-	ret->has_since = true;
-	return hc_position_parse(&ret->since, argument) ? NULL : &bad_since;
+	if (!lws_hdr_total_length(wire, WSI_TOKEN_ORIGIN))
+		return NULL;
+	if (lws_hdr_copy(wire, ret->origin, sizeof(ret->origin), WSI_TOKEN_ORIGIN) <= 0)
+		return &bad_origin;
+	if (lws_hdr_copy(wire, host, sizeof(host), WSI_TOKEN_HOST) < 0)
+		return &too_long;
+	return hc_origin_is_allowed(&hub->conf->clients.origins, hc_str(ret->origin), hc_str(host))
+		       ? NULL
+		       : &bad_origin;
 }
 
-static const struct hc_refusal *read_arguments(struct hc_handshake *ret, struct lws *wire)
+/* Other schemes than Bearer are for whoever stands before us. */
+static void read_authorization(struct hc_handshake *ret, struct lws *wire)
+{
+	static const char scheme[] = "Bearer ";
+	char text[sizeof(scheme) + HC_JWT_LEN_MAX];
+
+	if (!lws_hdr_total_length(wire, WSI_TOKEN_HTTP_AUTHORIZATION))
+		return;
+	if (lws_hdr_copy(wire, text, sizeof(text), WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+		set_secret(ret, HC_CREDENTIAL_TOKEN, "");
+	else if (!strncasecmp(text, scheme, strlen(scheme)))
+		set_secret(ret, HC_CREDENTIAL_TOKEN,
+			   text + strlen(scheme) + strspn(text + strlen(scheme), " "));
+}
+
+static const struct hc_refusal *read_cookies(struct hc_handshake *ret, struct lws *wire)
+{
+	char cookies[COOKIES_BYTES_MAX], *rest = cookies;
+
+	if (!lws_hdr_total_length(wire, WSI_TOKEN_HTTP_COOKIE))
+		return NULL;
+	if (lws_hdr_copy(wire, cookies, sizeof(cookies), WSI_TOKEN_HTTP_COOKIE) <= 0)
+		return &too_long;
+	for (const char *item; (item = strsep(&rest, "; "));)
+		if (starts_with(item, COOKIE_NAME))
+			set_secret(ret, HC_CREDENTIAL_TOKEN, item + strlen(COOKIE_NAME));
+	return NULL;
+}
+
+static const struct hc_refusal *read_since(struct hc_handshake *ret, const char *text)
+{
+	ret->has_since = true;
+	return hc_position_parse(&ret->since, hc_str(text)) ? NULL : &bad_since;
+}
+
+/* Arguments that are not ours are not ours to judge. */
+static const struct hc_refusal *read_argument(struct hc_handshake *ret, const struct hc_hub *hub,
+					      const char *argument)
+{
+	if (starts_with(argument, "since="))
+		return read_since(ret, argument + strlen("since="));
+	if (!starts_with(argument, "token="))
+		return NULL;
+	if (!hub->conf->auth.query_token)
+		return &query_token;
+	set_secret(ret, HC_CREDENTIAL_TOKEN, argument + strlen("token="));
+	return NULL;
+}
+
+static const struct hc_refusal *read_arguments(struct hc_handshake *ret, const struct hc_hub *hub,
+					       struct lws *wire)
 {
 	const struct hc_refusal *refusal = NULL;
 	char argument[ARGUMENT_BYTES_MAX];
@@ -120,32 +219,49 @@ static const struct hc_refusal *read_arguments(struct hc_handshake *ret, struct 
 		if (lws_hdr_copy_fragment(wire, argument, sizeof(argument), WSI_TOKEN_HTTP_URI_ARGS,
 					  i) < 0)
 			return &too_long;
-		refusal = read_argument(ret, (struct hc_str){ argument, (size_t)len });
+		refusal = read_argument(ret, hub, argument);
 	}
 	return refusal;
+}
+
+/* What the request is, before what it is about: RFC 6455 section 4.2.1. */
+static const struct hc_refusal *check_request(struct lws *wire)
+{
+	if (!header_is(wire, WSI_TOKEN_HTTP, "HTTP/1.1"))
+		return &bad_http;
+	if (!header_is(wire, WSI_TOKEN_VERSION, "13"))
+		return &bad_version;
+	return has_key(wire) ? NULL : &bad_key;
+}
+
+/* What is given explicitly goes before the cookie, which a browser sends along by itself. */
+static const struct hc_refusal *read_credential(struct hc_handshake *ret, const struct hc_hub *hub,
+						struct lws *wire)
+{
+	const struct hc_refusal *refusal;
+
+	read_authorization(ret, wire);
+	refusal = read_protocols(ret, wire);
+	if (!refusal)
+		refusal = read_arguments(ret, hub, wire);
+	return refusal ? refusal : read_cookies(ret, wire);
 }
 
 const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struct hc_hub *hub,
 					   struct lws *wire)
 {
-	struct hc_handshake handshake = { 0 };
-	const struct hc_refusal *refusal = read_path(&handshake, hub, wire);
+	const struct hc_refusal *refusal;
 
-	if (refusal)
-		return refusal;
-	if (!header_is(wire, WSI_TOKEN_HTTP, "HTTP/1.1"))
-		return &bad_http;
-	if (!header_is(wire, WSI_TOKEN_VERSION, "13"))
-		return &bad_version;
-	if (!has_key(wire))
-		return &bad_key;
-	if (!has_our_protocol(wire))
-		return &bad_protocol;
-	refusal = read_arguments(&handshake, wire);
+	memset(ret, 0, sizeof(*ret));
+	refusal = read_path(ret, hub, wire);
+	if (!refusal)
+		refusal = check_request(wire);
+	if (!refusal)
+		refusal = read_origin(ret, hub, wire);
+	if (!refusal)
+		refusal = read_credential(ret, hub, wire);
 	if (!refusal && hub->draining)
 		refusal = &draining;
-	if (!refusal)
-		*ret = handshake;
 	return refusal;
 }
 

@@ -7,17 +7,31 @@
 #pragma once
 
 #include "ws/hub.h"
+#include "ws/jwt.h"
+#include "ws/origin.h"
 
 struct lws;
 
-#define HC_SUBPROTOCOL "hostcast.v1"
+#define HC_SUBPROTOCOL		   "hostcast.v1"      /* is greeted */
+#define HC_SUBPROTOCOL_CLOUDEVENTS "cloudevents.json" /* gets CloudEvents, structured JSON */
+
+enum hc_credential {
+	HC_CREDENTIAL_NONE,
+	HC_CREDENTIAL_TOKEN,
+	HC_CREDENTIAL_TICKET,
+};
 
 /** struct hc_handshake - what a client asks for */
 struct hc_handshake {
 	struct hc_endpoint *endpoint;
 	struct hc_encoding encoding;
-	struct hc_position since;
+	bool is_greeted;
 	bool has_since;
+	struct hc_position since;
+	enum hc_credential credential;
+	char user[HC_EVENT_TO_MAX + 1];	    /* that the path names; "" for none */
+	char origin[HC_ORIGIN_LEN_MAX + 1]; /* "" for none */
+	char secret[HC_JWT_LEN_MAX + 1];    /* token or ticket */
 };
 
 /** struct hc_refusal - why it is refused; static */

@@ -3,6 +3,7 @@
 #include "proto/fault.h"
 #include "proto/json.h"
 #include "proto/pattern.h"
+#include "ws/entry.h"
 #include "ws/message.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
@@ -39,14 +40,39 @@ static bool need_subscription(struct hc_session *session)
 
 static void apply_subscription(struct hc_session *session)
 {
-	struct hc_filter filter =
-		hc_subscription_filter(session->subscription, session->hub->types);
-
-	if (!hc_session_set_filter(session, &filter))
+	if (!hc_session_refilter(session))
 		out_of_memory(session);
 }
 
-static bool check_events(const json_t *events, struct hc_fault *fault)
+/* A subscription that could never bring anything is refused instead of kept silent about. */
+static bool check_right(const struct hc_session *session, const struct hc_filter *wanted,
+			struct hc_fault *fault)
+{
+	struct hc_filter granted;
+
+	if (!session->grant || hc_filter_equal(wanted, &HC_FILTER_NONE))
+		return true;
+	granted = hc_grant_filter(session->grant, session->hub->types);
+	hc_filter_intersect(&granted, wanted);
+	if (!hc_filter_equal(&granted, &HC_FILTER_NONE))
+		return true;
+	hc_fault_set(fault, HC_FAULT_FORBIDDEN, "the token does not grant any of these types");
+	return false;
+}
+
+static bool check_event(const struct hc_session *session, const json_t *event,
+			struct hc_fault *fault)
+{
+	struct hc_filter wanted = HC_FILTER_NONE;
+
+	if (!hc_pattern_check(text_of(event), fault))
+		return false;
+	(void)hc_filter_add_pattern(&wanted, session->hub->types, text_of(event));
+	return check_right(session, &wanted, fault);
+}
+
+static bool check_events(const struct hc_session *session, const json_t *events,
+			 struct hc_fault *fault)
 {
 	if (!json_is_array(events))
 		return refuse(fault, "events", "must be a list of patterns, as [\"alert.*\"]");
@@ -55,7 +81,7 @@ static bool check_events(const json_t *events, struct hc_fault *fault)
 
 		if (!json_is_string(event))
 			return refuse(fault, "events", "must be a list of text");
-		if (!hc_pattern_check(text_of(event), fault)) {
+		if (!check_event(session, event, fault)) {
 			hc_fault_at_index(fault, i);
 			hc_fault_at(fault, HC_STR("events"));
 			return false;
@@ -103,7 +129,7 @@ static bool subscribe_events(struct hc_session *session, const json_t *message,
 {
 	const json_t *events = json_object_get(message, "events");
 
-	if (!check_events(events, fault) || !check_room(session, events, fault))
+	if (!check_events(session, events, fault) || !check_room(session, events, fault))
 		return false;
 	if (!need_subscription(session))
 		return true;
@@ -148,7 +174,7 @@ static bool unsubscribe_events(struct hc_session *session, const json_t *message
 	const json_t *listed = json_object_get(message, "events");
 	HC_CLEANUP(json_decrefp) json_t *events = NULL;
 
-	if (listed && !check_events(listed, fault))
+	if (listed && !check_events(session, listed, fault))
 		return false;
 	events = listed ? json_incref((json_t *)(uintptr_t)listed) : all_events(session);
 	/* Taking single patterns out of "everything" leaves everything. */
@@ -170,11 +196,15 @@ static bool read_channel(const struct hc_session *session, const json_t *message
 			 struct hc_str *ret, struct hc_fault *fault)
 {
 	const json_t *channel = json_object_get(message, "channel");
+	struct hc_filter wanted = HC_FILTER_NONE;
 
 	if (!json_is_string(channel))
 		return refuse(fault, "channel", "must be the name of a channel");
 	if (!hc_types_has_channel(session->hub->types, text_of(channel)))
 		return refuse(fault, "channel", "is not a channel: GET /api/channels lists them");
+	(void)hc_filter_add_channel(&wanted, session->hub->types, text_of(channel));
+	if (!check_right(session, &wanted, fault))
+		return false;
 	*ret = text_of(channel);
 	return true;
 }
@@ -236,6 +266,15 @@ static bool resume(struct hc_session *session, const json_t *message, struct hc_
 	return true;
 }
 
+static bool authenticate(struct hc_session *session, const json_t *message, struct hc_fault *fault)
+{
+	const json_t *token = json_object_get(message, "token");
+
+	if (!json_is_string(token))
+		return refuse(fault, "token", "must be text");
+	return hc_entry_authenticate(session, text_of(token), fault);
+}
+
 static bool answer_ping(struct hc_session *session, const json_t *message, struct hc_fault *fault)
 {
 	(void)message;
@@ -256,15 +295,27 @@ static const struct {
 	const char *key;
 	const char *value;
 	handle_fn *handle;
+	bool needs_entry; /* only who is let in may say it */
 } messages[] = {
-	{ "action", "subscribe", subscribe_events },
-	{ "action", "unsubscribe", unsubscribe_events },
-	{ "action", "resume", resume },
-	{ "type", "subscribe", subscribe_channel },
-	{ "type", "unsubscribe", unsubscribe_channel },
-	{ "type", "ping", answer_ping },
-	{ "type", "pong", take_pong },
+	{ "action", "subscribe", subscribe_events, true },
+	{ "action", "unsubscribe", unsubscribe_events, true },
+	{ "action", "resume", resume, true },
+	{ "action", "authenticate", authenticate, false },
+	{ "type", "subscribe", subscribe_channel, true },
+	{ "type", "unsubscribe", unsubscribe_channel, true },
+	{ "type", "ping", answer_ping, false },
+	{ "type", "pong", take_pong, false },
 };
+
+static bool handle(struct hc_session *session, const json_t *message, size_t which,
+		   struct hc_fault *fault)
+{
+	if (!session->entry || !messages[which].needs_entry)
+		return messages[which].handle(session, message, fault);
+	hc_fault_set(fault, HC_FAULT_UNAUTHORIZED, "the first message must authenticate");
+	hc_session_end(session, HC_CLOSE_UNAUTHORIZED, fault->message);
+	return false;
+}
 
 static bool dispatch(struct hc_session *session, const json_t *message, struct hc_fault *fault)
 {
@@ -276,11 +327,11 @@ static bool dispatch(struct hc_session *session, const json_t *message, struct h
 		const char *value = json_string_value(json_object_get(message, messages[i].key));
 
 		if (value && !strcmp(value, messages[i].value))
-			return messages[i].handle(session, message, fault);
+			return handle(session, message, i, fault);
 	}
 	hc_fault_set(fault, HC_FAULT_UNKNOWN_METHOD,
-		     "no such message: there are the actions subscribe, unsubscribe and resume, "
-		     "and the types subscribe, unsubscribe, ping and pong");
+		     "no such message: there are the actions subscribe, unsubscribe, resume and "
+		     "authenticate, and the types subscribe, unsubscribe, ping and pong");
 	return false;
 }
 

@@ -6,6 +6,7 @@
  *   {"action":"unsubscribe","events":["alert.*"]} {"action":"unsubscribed","events":["alert.*"]}
  *   {"action":"unsubscribe"}                          the same, with all that were subscribed
  *   {"action":"resume","since":"<position>"}          a connection.resumed message
+ *   {"action":"authenticate","token":"<JWT>"}         {"action":"authenticated","expires_at":"..."}
  *   {"type":"subscribe","channel":"media_updates"} {"type":"subscribed","channel":"media_updates"}
  *   {"type":"unsubscribe","channel":"..."}            {"type":"unsubscribed","channel":"..."}
  *   {"type":"ping"}                                   {"type":"pong"}

@@ -16,6 +16,7 @@
 
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/entry.h"
 #include "ws/handshake.h"
 #include "ws/message.h"
 #include "ws/protocol.h"
@@ -43,6 +44,8 @@ static lws_callback_function callback;
 /* Clients name it or nothing; in both cases the first protocol is theirs. */
 static const struct lws_protocols protocols[] = {
 	{ HC_SUBPROTOCOL, callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 0, NULL,
+	  TX_PACKET_BYTES },
+	{ HC_SUBPROTOCOL_CLOUDEVENTS, callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 1, NULL,
 	  TX_PACKET_BYTES },
 	{ NULL, NULL, 0, 0, 0, NULL, 0 },
 };
@@ -111,9 +114,10 @@ static int establish(struct lws *wire, struct hc_session *session)
 		.wire = wire,
 		.endpoint = handshake.endpoint,
 		.encoding = handshake.encoding,
+		.is_greeted = handshake.is_greeted,
 	};
 	name_peer(session);
-	return hc_session_open(session, handshake.has_since ? &handshake.since : NULL) ? 0 : -1;
+	return hc_entry_open(session, &handshake) ? 0 : -1;
 }
 
 static int answer_plain_http(struct lws *wire)

@@ -12,7 +12,9 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/entry.h"
 #include "ws/framing.h"
+#include "ws/greeting.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
 
@@ -544,19 +546,32 @@ static void drop_page(struct hc_session *session)
 	hc_wire_want_write(session->wire);
 }
 
+static struct hc_wants wants_of(const struct hc_session *session, const struct hc_filter *filter)
+{
+	const struct hc_endpoint *endpoint = session->endpoint;
+	struct hc_wants wants = {
+		.encoding = session->encoding,
+		.filter = *filter,
+		.user = session->grant ? hc_grant_subject(session->grant) : "",
+		.addressed_only = endpoint->addressed == HC_ADDRESSED_ONLY,
+	};
+
+	hc_filter_intersect(&wants.filter, &endpoint->events);
+	hc_filter_unite(&wants.filter, &endpoint->always);
+	if (session->grant) {
+		struct hc_filter rights = hc_grant_filter(session->grant, session->hub->types);
+
+		hc_filter_intersect(&wants.filter, &rights);
+	}
+	return wants;
+}
+
 bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *filter)
 {
 	struct hc_audience *before = session->audience, *after;
 	size_t index_before = session->index, index_after;
-	struct hc_wants wants = {
-		.encoding = session->encoding,
-		.filter = *filter,
-		.user = "",
-		.addressed_only = session->endpoint->addressed == HC_ADDRESSED_ONLY,
-	};
+	struct hc_wants wants = wants_of(session, filter);
 
-	hc_filter_intersect(&wants.filter, &session->endpoint->events);
-	hc_filter_unite(&wants.filter, &session->endpoint->always);
 	if (before && hc_wants_equal(&wants, hc_audience_wants(before)))
 		return true;
 	after = hc_audience_join(session->hub->audiences, session, &wants);
@@ -573,12 +588,24 @@ bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *f
 	return true;
 }
 
+bool hc_session_refilter(struct hc_session *session)
+{
+	struct hc_filter filter = session->endpoint->events;
+
+	if (session->subscription)
+		filter = hc_subscription_filter(session->subscription, session->hub->types);
+	else if (session->endpoint->start == HC_START_NONE)
+		filter = HC_FILTER_NONE;
+	return hc_session_set_filter(session, &filter);
+}
+
 static void send_retained(void *context, struct hc_record *record)
 {
 	struct hc_session *session = context;
+	const struct hc_wants *wants = hc_audience_wants(session->audience);
 
-	if (!record->to.len &&
-	    hc_filter_has(&hc_audience_wants(session->audience)->filter, record->type))
+	/* What is retained is for everybody. */
+	if (!wants->addressed_only && hc_filter_has(&wants->filter, record->type))
 		hc_ring_encode(session->hub->ring, record, session->encoding, &session->waiting);
 }
 
@@ -588,13 +615,8 @@ static void send_snapshot(struct hc_session *session)
 	pass_on(session);
 }
 
-bool hc_session_open(struct hc_session *session, const struct hc_position *since)
+void hc_session_open(struct hc_session *session)
 {
-	const struct hc_endpoint *endpoint = session->endpoint;
-
-	if (!hc_session_set_filter(session, endpoint->start == HC_START_NONE ? &HC_FILTER_NONE
-									     : &endpoint->events))
-		return false;
 	link_in(session, session->hub->sessions);
 	session->endpoint->n_clients++;
 	session->endpoint->n_opened++;
@@ -603,6 +625,14 @@ bool hc_session_open(struct hc_session *session, const struct hc_position *since
 	session->progress_ms = session->sent_ms;
 	hc_info("client %llu (%s): connected to %s", (unsigned long long)session->id, session->peer,
 		session->endpoint->path);
+}
+
+bool hc_session_begin(struct hc_session *session, const struct hc_position *since)
+{
+	if (!hc_session_refilter(session))
+		return false;
+	if (session->is_greeted)
+		hc_greeting_tell(session);
 	if (since)
 		hc_session_resume(session, since);
 	else if (session->endpoint->start == HC_START_SNAPSHOT)
@@ -626,6 +656,7 @@ void hc_session_close(struct hc_session *session)
 	free(session->close_reason);
 	session->close_reason = NULL;
 	session->subscription = hc_subscription_free(session->subscription);
+	hc_entry_close(session);
 	hc_buffer_deinit(&session->waiting);
 	hc_buffer_deinit(&session->incoming);
 }

@@ -13,6 +13,7 @@
 #include "ws/hub.h"
 #include "ws/wire.h"
 
+struct hc_entry;
 struct hc_subscription;
 
 #define HC_CLOSE_NORMAL	    1000
@@ -29,9 +30,11 @@ struct hc_session {
 	struct hc_session *next, **link; /* in the hub's list */
 	uint64_t id;
 	struct hc_endpoint *endpoint;
-	struct hc_encoding encoding; /* of its endpoint, unless it asked for another */
-	struct hc_audience *audience;
-	size_t index;	   /* in the audience */
+	struct hc_encoding encoding;  /* of its endpoint, unless it asked for another */
+	struct hc_grant *grant;	      /* what its token grants; NULL: it has none */
+	struct hc_entry *entry;	      /* it waits for its token, see entry.h; else NULL */
+	struct hc_audience *audience; /* NULL: it is not let in yet */
+	size_t index;		      /* in the audience */
 	uint64_t cursor;   /* the slot it gets next, while it is behind and not in the log */
 	uint64_t sequence; /* the newest it has been given, while it is behind */
 	struct hc_catchup_job *job;	      /* a question to the log that is not answered yet */
@@ -39,6 +42,7 @@ struct hc_session {
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	uint64_t connected_unix_ms;
+	int64_t warn_unix_ms;  /* when to tell that its token ends soon */
 	uint64_t sent_ms;      /* loop time: the last message to it */
 	uint64_t progress_ms;  /* loop time: when its socket last took something */
 	int unsent;	       /* bytes, at the last look */
@@ -48,8 +52,9 @@ struct hc_session {
 	struct hc_bucket said; /* its messages */
 	bool close_sent;       /* nothing more is to be sent */
 	bool behind;
-	bool in_log; /* behind, and the ring does not reach back that far */
-	bool paused; /* its messages are not taken for now */
+	bool in_log;	 /* behind, and the ring does not reach back that far */
+	bool paused;	 /* its messages are not taken for now */
+	bool is_greeted; /* it speaks hostcast.v1 */
 	char peer[48];
 };
 
@@ -65,14 +70,20 @@ int hc_sessions_new(struct hc_sessions **ret, struct hc_hub *hub);
 /** hc_sessions_free() - the sessions themselves must be closed; run the loop once more */
 struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions);
 
+/** hc_sessions_check_grants() - close those whose token was revoked */
+void hc_sessions_check_grants(struct hc_sessions *sessions);
+
+/** hc_session_open() - a client has connected; @session has hub, wire, endpoint, encoding, peer set
+ */
+void hc_session_open(struct hc_session *session);
+
 /**
- * hc_session_open() - a client has connected; @session has hub, wire, endpoint, encoding and peer
- * set
+ * hc_session_begin() - it is let in: from now on it gets events
  * @since: its position, or NULL
  *
  * Return: whether there was memory.
  */
-bool hc_session_open(struct hc_session *session, const struct hc_position *since);
+bool hc_session_begin(struct hc_session *session, const struct hc_position *since);
 
 /** hc_session_close() - the connection is gone: leave everything */
 void hc_session_close(struct hc_session *session);
@@ -112,8 +123,15 @@ bool hc_session_on_fragment(struct hc_session *session);
 /** hc_session_resume() - put the cursor behind @since, and tell what that means */
 void hc_session_resume(struct hc_session *session, const struct hc_position *since);
 
-/** hc_session_set_filter() - from now on it gets what the filter lets through, of its endpoint */
+/**
+ * hc_session_set_filter() - from now on it gets what the filter lets through, of what its endpoint
+ * has and its token grants; returns whether there was memory
+ */
 bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *filter);
+
+/** hc_session_refilter() - the same with what it has subscribed to, after that or its token changed
+ */
+bool hc_session_refilter(struct hc_session *session);
 
 /** hc_session_send_text() - send one message, or keep it until the socket takes it */
 void hc_session_send_text(struct hc_session *session, struct hc_str text);

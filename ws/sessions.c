@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/clock.h"
 #include "proto/log.h"
+#include "ws/entry.h"
 #include "ws/session.h"
 
 #define LOOK_MS_MIN   50
@@ -54,9 +56,11 @@ static void on_look(uv_timer_t *timer)
 {
 	struct hc_hub *hub = timer->data;
 	uint64_t now_ms = uv_now(hub->loop);
+	int64_t now_unix_ms = hc_now_unix_ms();
 
 	for (struct hc_session *session = hub->sessions->head; session; session = session->next) {
 		check_stall(session, now_ms);
+		hc_entry_check(session, now_ms, now_unix_ms);
 		if (now_ms - session->sent_ms < hub->conf->clients.heartbeat_ms ||
 		    session->close_code || has_unsent(session))
 			continue;
@@ -100,4 +104,10 @@ struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions)
 	if (sessions)
 		uv_close((uv_handle_t *)&sessions->timer, on_closed);
 	return NULL;
+}
+
+void hc_sessions_check_grants(struct hc_sessions *sessions)
+{
+	for (struct hc_session *session = sessions->head; session; session = session->next)
+		hc_entry_check_grant(session);
 }

@@ -251,7 +251,8 @@ void client_open(struct test_client *client, struct test_hub *test, const char *
 	client->session.wire = &client->wire;
 	client->session.endpoint = route.endpoint;
 	client->session.encoding = route.endpoint->encoding;
-	cr_assert(hc_session_open(&client->session, since));
+	hc_session_open(&client->session);
+	cr_assert(hc_session_begin(&client->session, since));
 }
 
 void client_close(struct test_client *client)

@@ -93,6 +93,7 @@ static const struct {
 	{ "detection.pot", "detection" },
 	{ "scene_change.detected", "scene_changes" },
 	{ "connection.established", "connection" },
+	{ "connection.expiring", "connection" },
 	{ "connection.error", "connection" },
 	{ "connection.resumed", "connection" },
 	{ "ping", "control" },

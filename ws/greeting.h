@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The greeting: what a client that speaks hostcast.v1 is told before anything else. Others get what
+ * their own protocol has, and nothing more.
+ */
+#pragma once
+
+struct hc_session;
+
+/** hc_greeting_tell() - send connection.established */
+void hc_greeting_tell(struct hc_session *session);
