@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <libwebsockets.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "ws/wire.h"
 
@@ -11,9 +13,29 @@
  * LWS_WRITE_HTTP on a WebSocket connection sends the bytes as they are: true in 4.1.6, 4.3.5
  * and 4.4.5. The library does not write to the buffer in this mode, so a track may be given to it.
  */
-bool hc_wire_write(struct lws *wire, struct hc_str bytes)
+static bool write_by_library(struct lws *wire, struct hc_str bytes)
 {
 	return lws_write(wire, (unsigned char *)(uintptr_t)bytes.s, bytes.len, LWS_WRITE_HTTP) >= 0;
+}
+
+/*
+ * Without TLS, straight to the socket: the library's own way there costs a quarter as much again as
+ * the system call. It gets what the socket did not take, for its out-list.
+ */
+bool hc_wire_write(struct lws *wire, struct hc_str bytes)
+{
+	ssize_t n;
+
+	if (lws_is_ssl(wire))
+		return write_by_library(wire, bytes);
+	n = send(lws_get_socket_fd(wire), bytes.s, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == (ssize_t)bytes.len)
+		return true;
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return false;
+	if (n > 0)
+		bytes = (struct hc_str){ bytes.s + n, bytes.len - (size_t)n };
+	return write_by_library(wire, bytes);
 }
 
 bool hc_wire_is_blocked(struct lws *wire)
