@@ -20,6 +20,9 @@ static const struct {
 	{ "connections", hc_method_connections },
 	{ "subscribe", hc_method_subscribe },
 	{ "detector", hc_method_detector },
+	{ "ticket", hc_method_ticket },
+	{ "revoke", hc_method_revoke },
+	{ "revocations", hc_method_revocations },
 };
 
 /* ---- what methods share ------------------------------------------------------------------- */
@@ -63,6 +66,19 @@ bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
 		return hc_method_refuse(fault, "token", "must be text");
 	*ret = hc_auth_check(request->peer->hub->auth, hc_object_str(token), fault);
 	return *ret;
+}
+
+bool hc_method_check_admin(const struct hc_request *request, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
+
+	if (!hc_method_grant(&grant, request, fault))
+		return false;
+	if (grant ? hc_grant_is_admin(grant) : hc_peer_may_see_all(request->peer))
+		return true;
+	hc_fault_set(fault, grant ? HC_FAULT_FORBIDDEN : HC_FAULT_UNAUTHORIZED,
+		     "this needs an admin token");
+	return false;
 }
 
 static bool add_pattern(struct hc_filter *filter, const struct hc_types *types,

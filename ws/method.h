@@ -29,6 +29,9 @@ hc_method_fn hc_method_status;
 hc_method_fn hc_method_connections;
 hc_method_fn hc_method_subscribe;
 hc_method_fn hc_method_detector;
+hc_method_fn hc_method_ticket;
+hc_method_fn hc_method_revoke;
+hc_method_fn hc_method_revocations;
 
 /** hc_method_handle() - take one message of a peer */
 void hc_method_handle(struct hc_peer *peer, const struct hc_rpc_message *message);
@@ -52,6 +55,9 @@ bool hc_method_refuse(struct hc_fault *fault, const char *param, const char *why
  */
 bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
 		     struct hc_fault *fault);
+
+/** hc_method_check_admin() - root for itself, or a token with admin; else a fault */
+bool hc_method_check_admin(const struct hc_request *request, struct hc_fault *fault);
 
 /** hc_method_read_filter() - the patterns of params["types"], or everything if there are none */
 bool hc_method_read_filter(struct hc_filter *ret, const struct hc_request *request,

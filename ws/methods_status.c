@@ -105,19 +105,6 @@ bool hc_method_status(const struct hc_request *request, struct hc_fault *fault)
 
 /* ---- connections -------------------------------------------------------------------------- */
 
-static bool check_admin(const struct hc_request *request, struct hc_fault *fault)
-{
-	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
-
-	if (!hc_method_grant(&grant, request, fault))
-		return false;
-	if (grant ? hc_grant_is_admin(grant) : hc_peer_may_see_all(request->peer))
-		return true;
-	hc_fault_set(fault, grant ? HC_FAULT_FORBIDDEN : HC_FAULT_UNAUTHORIZED,
-		     "this needs an admin token");
-	return false;
-}
-
 static void pack_subscription(msgpack_packer *pk, const struct hc_subscription *subscription)
 {
 	size_t n = subscription ? hc_subscription_count(subscription) : 0;
@@ -164,7 +151,7 @@ bool hc_method_connections(const struct hc_request *request, struct hc_fault *fa
 	msgpack_packer pk = hc_codec_packer(&result);
 	const struct hc_hub *hub = request->peer->hub;
 
-	if (!check_admin(request, fault))
+	if (!hc_method_check_admin(request, fault))
 		return false;
 	msgpack_pack_map(&pk, 2);
 	hc_pack_key(&pk, "connections");

@@ -79,7 +79,7 @@ static void drop(struct hc_revocations *revocations, struct entry *entry)
 	free(entry);
 }
 
-static void drop_over(struct hc_revocations *revocations)
+void hc_revocations_drop_over(struct hc_revocations *revocations)
 {
 	int64_t now_unix_s = hc_now_unix_ms() / 1000;
 
@@ -124,7 +124,7 @@ int hc_revocations_add(struct hc_revocations *revocations, const struct hc_revoc
 	struct entry *entry;
 	int r = 0;
 
-	drop_over(revocations);
+	hc_revocations_drop_over(revocations);
 	entry = find(revocations, revocation->of, revocation->name);
 	if (entry)
 		extend(entry, revocation);
@@ -382,7 +382,7 @@ int hc_revocations_open(struct hc_revocations **ret, const char *path, struct hc
 	r = path[0] ? read_file(revocations, fault) : 0;
 	if (r < 0)
 		return r;
-	drop_over(revocations);
+	hc_revocations_drop_over(revocations);
 	*ret = hc_take(revocations);
 	return 0;
 }

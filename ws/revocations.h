@@ -61,10 +61,14 @@ int hc_revocations_add(struct hc_revocations *revocations, const struct hc_revoc
 bool hc_revocations_has(const struct hc_revocations *revocations, const struct hc_grant *grant,
 			int64_t now_unix_s);
 
+/** hc_revocations_drop_over() - forget those whose time is over; adding does that too */
+void hc_revocations_drop_over(struct hc_revocations *revocations);
+
+/** hc_revocations_count() - those that are kept, some of them perhaps over */
 size_t hc_revocations_count(const struct hc_revocations *revocations);
 
 /**
- * hc_revocations_read() - the first of those in force, in the order they were made
+ * hc_revocations_read() - those that are kept, in the order they were made
  * @ret:  room for @n
  * @skip: so many first
  *

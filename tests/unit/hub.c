@@ -101,6 +101,7 @@ struct hc_conf *test_conf(void)
 	cr_assert_eq(hc_conf_load(&conf, NULL, &fault), 0, "%s", fault.message);
 	set_text(&conf->hostcast.types_dir, "proto/types");
 	set_text(&conf->hostcast.types_site_dir, "/nonexistent");
+	set_text(&conf->auth.revocations_file, "");
 	conf->hub.ring_bytes = 1024 * 1024;
 	conf->log.durability = HC_DURABILITY_NONE;
 	return conf;
@@ -140,6 +141,8 @@ uint64_t test_random(uint64_t *state)
 
 static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 {
+	cr_assert_eq(hc_auth_new(&hub->auth, hub->conf, NULL), 0);
+	cr_assert_eq(hc_tickets_new(&hub->tickets, hub->auth), 0);
 	hub->framing = (struct hc_framing_options){
 		.origin = { .epoch = hub->store->epoch, .source = "/hostcast/x" },
 		.deflate_min = 100,
@@ -183,6 +186,8 @@ void test_hub_close(struct test_hub *test)
 	hub->ring = hc_ring_free(hub->ring);
 	hub->state = hc_state_free(hub->state);
 	hub->store = hc_store_free(hub->store);
+	hub->tickets = hc_tickets_free(hub->tickets);
+	hub->auth = hc_auth_free(hub->auth);
 	test->conf = hc_conf_free(test->conf);
 	cr_expect_eq(uv_loop_close(&test->loop), 0, "something is left on the loop");
 }
