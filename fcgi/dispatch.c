@@ -22,6 +22,7 @@ static const struct hc_route routes[] = {
 	{ "GET",  "/api/connections",               hc_rest_connections_get },
 	{ "GET",  "/api/healthz",                   hc_rest_health_get },
 	{ "GET",  "/healthz",                       hc_rest_health_get },
+	{ "GET",  "/metrics",                       hc_rest_metrics_get },
 };
 /* clang-format on */
 

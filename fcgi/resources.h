@@ -28,3 +28,4 @@ void hc_rest_status_get(struct hc_exchange *exchange);
 void hc_rest_connections_get(struct hc_exchange *exchange);
 
 void hc_rest_health_get(struct hc_exchange *exchange);
+void hc_rest_metrics_get(struct hc_exchange *exchange);

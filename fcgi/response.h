@@ -8,6 +8,7 @@
 
 #define HC_CONTENT_JSON	   "application/json"
 #define HC_CONTENT_PROBLEM "application/problem+json"
+#define HC_CONTENT_METRICS "text/plain; version=0.0.4; charset=utf-8"
 
 struct hc_response {
 	int status;

@@ -231,6 +231,18 @@ Test(dispatch, without_a_hub_everything_is_unavailable_and_to_be_tried_again)
 	}
 }
 
+Test(dispatch, without_a_hub_the_metrics_say_just_that)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, "GET", "/metrics");
+	cr_assert_eq(dispatch(&fixture), 503);
+	cr_expect(contains(&fixture.response.headers, "Retry-After: 1\r\n"));
+	cr_expect_str_eq(fixture.response.content_type, "text/plain; version=0.0.4; charset=utf-8");
+	cr_expect(contains(&fixture.response.body, "\nhostcast_up 0\n"));
+	tear_down(&fixture);
+}
+
 Test(dispatch, a_prefix_is_what_script_name_says)
 {
 	static const struct {
