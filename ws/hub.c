@@ -15,6 +15,7 @@
 #include "ws/detector.h"
 #include "ws/feed.h"
 #include "ws/hub.h"
+#include "ws/metrics.h"
 #include "ws/peer.h"
 #include "ws/session.h"
 
@@ -216,6 +217,8 @@ static int open_all(struct hc_hub *hub, struct hc_fault *fault)
 	if (!r)
 		r = hc_detector_new(&hub->detector, hub);
 	if (!r)
+		r = hc_metrics_new(&hub->metrics, hub);
+	if (!r)
 		r = hc_peers_new(&hub->peers, hub, fault);
 	return r;
 }
@@ -265,6 +268,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->draining = true;
 	hub->peers = hc_peers_free(hub->peers);
 	hub->detector = hc_detector_free(hub->detector);
+	hub->metrics = hc_metrics_free(hub->metrics);
 	hub->sessions = hc_sessions_free(hub->sessions);
 	hub->writer = hc_writer_free(hub->writer);
 	while (uv_run(hub->loop, UV_RUN_NOWAIT))

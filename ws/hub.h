@@ -21,6 +21,7 @@
 #include "ws/writer.h"
 
 struct hc_detector;
+struct hc_metrics;
 struct hc_peers;
 struct hc_sessions;
 
@@ -42,7 +43,8 @@ struct hc_hub {
 	struct hc_sessions *sessions; /* WebSocket clients */
 	struct hc_peers *peers;	      /* programs on the UNIX socket */
 	struct hc_detector *detector; /* the loader, when it is there */
-	uint64_t lost[HC_LOST_MAX_];  /* events, by stage */
+	struct hc_metrics *metrics;
+	uint64_t lost[HC_LOST_MAX_]; /* events, by stage */
 	struct hc_stats stats;
 	uint64_t shown;	     /* the slot up to which clients have been shown everything */
 	uint64_t started_ns; /* CLOCK_MONOTONIC */

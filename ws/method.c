@@ -18,6 +18,7 @@ static const struct {
 	{ "types", hc_method_types },
 	{ "status", hc_method_status },
 	{ "connections", hc_method_connections },
+	{ "metrics", hc_method_metrics },
 	{ "subscribe", hc_method_subscribe },
 	{ "detector", hc_method_detector },
 	{ "ticket", hc_method_ticket },

@@ -27,6 +27,7 @@ hc_method_fn hc_method_state;
 hc_method_fn hc_method_types;
 hc_method_fn hc_method_status;
 hc_method_fn hc_method_connections;
+hc_method_fn hc_method_metrics;
 hc_method_fn hc_method_subscribe;
 hc_method_fn hc_method_detector;
 hc_method_fn hc_method_ticket;

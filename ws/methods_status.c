@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions about the hub itself: status, connections. */
+/* Questions about the hub itself: status, metrics, connections. */
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "ws/detector.h"
 #include "ws/method.h"
+#include "ws/metrics.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
 
@@ -99,6 +100,25 @@ bool hc_method_status(const struct hc_request *request, struct hc_fault *fault)
 	pack_lost(&pk, hub);
 	hc_pack_str_at(&pk, "version", hc_str(HC_VERSION));
 	hc_pack_u64_at(&pk, "uptime_seconds", (hc_monotonic_ns() - hub->started_ns) / 1000000000);
+	hc_method_answer(request->peer, request->id, &result);
+	return true;
+}
+
+/* ---- metrics ------------------------------------------------------------------------------ */
+
+bool hc_method_metrics(const struct hc_request *request, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&result);
+
+	hc_metrics_write(request->peer->hub->metrics, &text);
+	if (text.failed) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+		return false;
+	}
+	msgpack_pack_map(&pk, 1);
+	hc_pack_str_at(&pk, "text", (struct hc_str){ text.data, text.len });
 	hc_method_answer(request->peer, request->id, &result);
 	return true;
 }

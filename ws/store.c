@@ -27,3 +27,8 @@ int hc_store_read_retained(struct hc_store *store, hc_row_fn *fn, void *context)
 {
 	return store->ops->read_retained(store, fn, context);
 }
+
+uint64_t hc_store_bytes(struct hc_store *store)
+{
+	return store->ops->bytes(store);
+}

@@ -32,6 +32,7 @@ struct hc_store_ops {
 	void (*append)(struct hc_store *store, struct hc_batch **batches, size_t n);
 	int (*read)(struct hc_store *store, uint64_t after, hc_row_fn *fn, void *context);
 	int (*read_retained)(struct hc_store *store, hc_row_fn *fn, void *context);
+	uint64_t (*bytes)(struct hc_store *store);
 };
 
 /** struct hc_store - the part that all backends share; they embed it first */
@@ -72,6 +73,9 @@ int hc_store_read(struct hc_store *store, uint64_t after, hc_row_fn *fn, void *c
 
 /** hc_store_read_retained() - read the retained events, oldest first */
 int hc_store_read_retained(struct hc_store *store, hc_row_fn *fn, void *context);
+
+/** hc_store_bytes() - how much room it takes now, on disk or in memory; any thread, no waiting */
+uint64_t hc_store_bytes(struct hc_store *store);
 
 int hc_store_sqlite_open(struct hc_store **ret, const struct hc_conf *conf, struct hc_fault *fault);
 int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf);

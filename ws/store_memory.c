@@ -31,7 +31,8 @@ struct memory_store {
 	pthread_mutex_t lock;
 	struct memory_row *head, **tail;
 	struct memory_key *keys; /* a hash that iterates oldest first */
-	uint64_t bytes, bytes_max;
+	_Atomic uint64_t bytes;
+	uint64_t bytes_max;
 };
 
 static struct memory_store *of(struct hc_store *store)
@@ -193,6 +194,11 @@ static int memory_read_retained(struct hc_store *base, hc_row_fn *fn, void *cont
 	return 0;
 }
 
+static uint64_t memory_bytes(struct hc_store *base)
+{
+	return of(base)->bytes;
+}
+
 static struct hc_store *memory_free(struct hc_store *base)
 {
 	struct memory_store *store = of(base);
@@ -211,6 +217,7 @@ static const struct hc_store_ops memory_ops = {
 	.append = memory_append,
 	.read = memory_read,
 	.read_retained = memory_read_retained,
+	.bytes = memory_bytes,
 };
 
 int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf)

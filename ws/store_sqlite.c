@@ -12,11 +12,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "proto/clock.h"
 #include "proto/fault.h"
@@ -322,6 +324,25 @@ static int sqlite_read_retained(struct hc_store *base, hc_row_fn *fn, void *cont
 	return r;
 }
 
+/* Of the files' lengths: the database, and the log of its writes beside it. */
+static uint64_t sqlite_bytes(struct hc_store *base)
+{
+	static const char *const suffixes[] = { "", "-wal" };
+	struct sqlite_store *store = of(base);
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
+		char path[PATH_MAX];
+		struct stat about;
+
+		if (snprintf(path, sizeof(path), "%s%s", store->path, suffixes[i]) <
+			    (int)sizeof(path) &&
+		    !stat(path, &about))
+			bytes += (uint64_t)about.st_size;
+	}
+	return bytes;
+}
+
 /* ---- open --------------------------------------------------------------------------------- */
 
 static int query_u64(sqlite3 *db, const char *sql, uint64_t *ret)
@@ -534,6 +555,7 @@ static const struct hc_store_ops sqlite_ops = {
 	.append = sqlite_append,
 	.read = sqlite_read,
 	.read_retained = sqlite_read_retained,
+	.bytes = sqlite_bytes,
 };
 
 static int open_or_set_aside(struct sqlite_store *store, bool sync_each_commit,

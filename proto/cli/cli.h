@@ -99,6 +99,7 @@ int hc_cli_devices(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_state(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_detector(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_types(struct hc_cli *cli, int argc, char **argv);
+int hc_cli_metrics(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_connections(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_token(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_check_config(struct hc_cli *cli, int argc, char **argv);

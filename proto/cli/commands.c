@@ -36,6 +36,8 @@ static const struct hc_cli_command commands[] = {
 	  hc_cli_types },
 	{ "connections", "[--json]", "Show who is connected to the hub", HELP_JSON,
 	  hc_cli_connections },
+	{ "metrics", "", "Print what the hub counts, in the text format of Prometheus", "",
+	  hc_cli_metrics },
 	{ "token", "--sub NAME [--publish PATTERNS] [--subscribe PATTERNS] [--admin]\n"
 	  "                      [--expires DURATION] [--key-file FILE]",
 	  "Make a token (JWT, HS256) and print it",

@@ -97,7 +97,8 @@ Test(stats, each_delivery_is_counted_once_whichever_way_it_went)
 
 Test(stats, deliveries_from_the_log_count_too)
 {
-	struct hc_position since = { 0 }, elsewhere = { .epoch = "aaaaaaaa", .sequence = 3 };
+	struct hc_position since = { 0 },
+			   elsewhere = { .epoch = "0000000000000000", .sequence = 3 };
 	struct test_client client;
 	struct test_hub test;
 
