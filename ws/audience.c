@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "ws/audience.h"
-#include "ws/session.h"
+#include "ws/cursor.h"
 
 #define RUN_MIN \
 	(16 * 1024) /* bytes; a run this long is worth a write of its own, copying nothing */
@@ -291,7 +291,7 @@ static void flush(struct hc_audience *audience, const struct hc_turn *turn)
 	    slice.next == turn->end)
 		return;
 	for (size_t i = 0; i < audience->n_members; i++)
-		n_written += hc_session_deliver(audience->members[i], turn, &slice);
+		n_written += hc_cursor_deliver(audience->members[i], turn, &slice);
 	audience->all->sent.deliveries += n_written * slice.n;
 	audience->all->sent.bytes += n_written * slice.bytes.len;
 }

@@ -5,6 +5,7 @@
 #include "proto/pattern.h"
 #include "ws/entry.h"
 #include "ws/message.h"
+#include "ws/resume.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
 
@@ -262,7 +263,7 @@ static bool resume(struct hc_session *session, const json_t *message, struct hc_
 
 	if (!json_is_string(since) || !hc_position_parse(&position, text_of(since)))
 		return refuse(fault, "since", "must be a position, <epoch>-<sequence>");
-	hc_session_resume(session, &position);
+	hc_resume(session, &position);
 	return true;
 }
 

@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a client: join, deliver, fall behind, catch up, leave.
- *
- *   up to date ──socket full──> behind in the ring ──ring moved on──> behind in the log
- *        ^                           │        ^                            │
- *        └────────caught up──────────┘        └──────the ring has it───────┘
+ * The life of a client: what is said to it, what it may say, what it wants. Where it stands in the
+ * log is ws/cursor.c.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/cursor.h"
 #include "ws/entry.h"
 #include "ws/framing.h"
 #include "ws/greeting.h"
+#include "ws/resume.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
 
-#define PUMP_MAX \
-	16 /* writes in one callback, so that one quick reader leaves room for the others */
 #define MESSAGE_BURST	 2    /* seconds' worth of messages that may come at once */
 #define WAITING_KEPT_MAX 4096 /* bytes of an emptied buffer worth keeping */
 
@@ -30,7 +26,7 @@ static uint64_t now_ms(const struct hc_session *session)
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
-static bool write_now(struct hc_session *session, struct hc_str bytes)
+bool hc_session_write(struct hc_session *session, struct hc_str bytes)
 {
 	session->sent_ms = now_ms(session);
 	session->hub->stats.sent.bytes += bytes.len;
@@ -80,9 +76,8 @@ void hc_session_ping(struct hc_session *session)
 	pass_on(session);
 }
 
-/* @id: the position that the client has with it, or NULL */
-static void tell(struct hc_session *session, const char *type, const char *id,
-		 const struct hc_buffer *payload)
+void hc_session_tell_at(struct hc_session *session, const char *type, const char *id,
+			const struct hc_buffer *payload)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
 	struct hc_event event = {
@@ -107,7 +102,7 @@ static void tell(struct hc_session *session, const char *type, const char *id,
 
 void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload)
 {
-	tell(session, type, NULL, payload);
+	hc_session_tell_at(session, type, NULL, payload);
 }
 
 void hc_session_tell_fault(struct hc_session *session, const struct hc_fault *fault)
@@ -155,302 +150,10 @@ bool hc_session_on_fragment(struct hc_session *session)
 	return false;
 }
 
-/* ---- behind ------------------------------------------------------------------------------- */
-
-static void be_up_to_date(struct hc_session *session)
-{
-	session->behind = false;
-	session->in_log = false;
-}
-
-static void be_behind(struct hc_session *session, uint64_t cursor, uint64_t sequence)
-{
-	session->behind = true;
-	session->in_log = false;
-	session->cursor = cursor;
-	session->sequence = sequence;
-	hc_wire_want_write(session->wire);
-}
-
-static struct hc_catchup_job *new_job(struct hc_session *session, hc_catchup_done_fn *done)
-{
-	struct hc_catchup_job *job = hc_catchup_job_new(done, session, session->sequence);
-	const struct hc_wants *wants = hc_audience_wants(session->audience);
-
-	if (job)
-		job->user = strdup(wants->user);
-	if (!job || !job->user) {
-		free(job);
-		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-		return NULL;
-	}
-	job->filter = wants->filter;
-	job->addressed_only = wants->addressed_only;
-	session->job = job;
-	return job;
-}
-
-static void drop_job(struct hc_session *session)
-{
-	if (session->job)
-		session->job->owner = NULL;
-	session->job = NULL;
-}
-
-/* ---- resume ------------------------------------------------------------------------------- */
-
-/* What connection.resumed says. Positions with sequence 0 and no epoch are left out. */
-struct resumed {
-	struct hc_position from;
-	uint64_t to;
-	uint64_t n_replayed;
-	const char *reason; /* NULL: complete */
-	struct hc_position missed_from;
-	uint64_t missed_to;
-	uint64_t reached; /* where the client is now, before the events that follow */
-};
-
-static void pack_position_at(msgpack_packer *pk, const char *key, const char *epoch,
-			     uint64_t sequence)
-{
-	char text[HC_POSITION_MAX];
-	size_t len = hc_position_format(text, epoch, sequence);
-
-	hc_pack_str_at(pk, key, (struct hc_str){ text, len });
-}
-
-static void tell_resumed(struct hc_session *session, const struct resumed *resumed)
-{
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer payload = HC_BUFFER_NULL;
-	msgpack_packer pk = hc_codec_packer(&payload);
-	const char *epoch = session->hub->store->epoch;
-	char id[HC_POSITION_MAX];
-
-	msgpack_pack_map(&pk, resumed->reason ? 7 : 4);
-	pack_position_at(&pk, "from", resumed->from.epoch, resumed->from.sequence);
-	pack_position_at(&pk, "to", epoch, resumed->to);
-	hc_pack_u64_at(&pk, "replayed", resumed->n_replayed);
-	hc_pack_bool_at(&pk, "complete", !resumed->reason);
-	if (resumed->reason) {
-		hc_pack_str_at(&pk, "reason", hc_str(resumed->reason));
-		pack_position_at(&pk, "missed_from", resumed->missed_from.epoch,
-				 resumed->missed_from.sequence);
-		pack_position_at(&pk, "missed_to", epoch, resumed->missed_to);
-	}
-	hc_stats_resume(&session->hub->stats, resumed->reason);
-	(void)hc_position_format(id, epoch, resumed->reached);
-	tell(session, "connection.resumed", id, &payload);
-}
-
-static struct hc_position position_here(const struct hc_session *session, uint64_t sequence)
-{
-	struct hc_position position = { .sequence = sequence };
-
-	memcpy(position.epoch, session->hub->store->epoch, sizeof(position.epoch));
-	return position;
-}
-
-/*
- * A position that this log never gave out: of another epoch, or beyond its end. Nothing that
- * follows it can be told from it, so everything up to now counts as missed and the client goes on
- * live.
- */
-static void resume_elsewhere(struct hc_session *session, const struct hc_position *since,
-			     const char *reason)
-{
-	uint64_t head = hc_ring_sequence(session->hub->ring);
-	struct resumed resumed = {
-		.from = *since,
-		.to = head,
-		.reason = reason,
-		.missed_from = *since,
-		.missed_to = head,
-		.reached = head,
-	};
-
-	if (!strcmp(reason, "future")) {
-		resumed.missed_from = position_here(session, head);
-		resumed.missed_to = since->sequence;
-	}
-	resumed.missed_from.sequence++;
-	be_up_to_date(session);
-	tell_resumed(session, &resumed);
-}
-
-static void resume_in_ring(struct hc_session *session, const struct hc_position *since,
-			   uint64_t slot)
-{
-	struct resumed resumed = {
-		.from = *since,
-		.to = hc_ring_sequence(session->hub->ring),
-		.n_replayed = hc_audience_count(session->audience, slot),
-		.reached = since->sequence,
-	};
-
-	tell_resumed(session, &resumed);
-	be_behind(session, slot, since->sequence);
-}
-
-/*
- * The first event that was left behind the position of a job. It is what the job saw, and not what
- * is kept by now: the log may be trimmed before a job runs, and again before its answer is taken.
- */
-static uint64_t first_left(const struct hc_catchup_job *job)
-{
-	const struct hc_session *session = job->owner;
-	uint64_t oldest = session->hub->store->oldest;
-
-	if (job->first)
-		return job->first;
-	return oldest > job->after + 1 ? oldest : job->after + 1;
-}
-
-static void on_counted(struct hc_catchup_job *job)
-{
-	struct hc_session *session = job->owner;
-	uint64_t first = first_left(job);
-	struct resumed resumed = {
-		.from = position_here(session, session->sequence),
-		.to = job->until,
-		.n_replayed = job->n,
-	};
-
-	session->job = NULL;
-	if (job->error) {
-		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
-		return;
-	}
-	if (first != session->sequence + 1) {
-		resumed.reason = "trimmed";
-		resumed.missed_from = position_here(session, session->sequence + 1);
-		resumed.missed_to = first - 1;
-		session->sequence = first - 1;
-	}
-	resumed.reached = session->sequence;
-	tell_resumed(session, &resumed);
-}
-
-static void resume_in_log(struct hc_session *session, const struct hc_position *since)
-{
-	struct hc_catchup_job *job;
-
-	session->behind = true;
-	session->in_log = true;
-	session->sequence = since->sequence;
-	job = new_job(session, on_counted);
-	if (!job)
-		return;
-	job->until = hc_ring_sequence(session->hub->ring);
-	hc_catchup_submit(session->hub->catchup, job);
-}
-
-void hc_session_resume(struct hc_session *session, const struct hc_position *since)
-{
-	const struct hc_hub *hub = session->hub;
-	uint64_t slot;
-
-	drop_job(session);
-	if (strcmp(since->epoch, hub->store->epoch) != 0)
-		resume_elsewhere(session, since, "epoch");
-	else if (since->sequence > hc_ring_sequence(hub->ring))
-		resume_elsewhere(session, since, "future");
-	else if (hc_ring_find(hub->ring, since->sequence, &slot))
-		resume_in_ring(session, since, slot);
-	else
-		resume_in_log(session, since);
-}
-
-/* ---- catching up -------------------------------------------------------------------------- */
-
-/* The log was trimmed under a client that was reading it: it is told before it goes on. */
-static void skip_to(struct hc_session *session, uint64_t first)
-{
-	struct resumed resumed = {
-		.from = position_here(session, session->sequence),
-		.to = hc_ring_sequence(session->hub->ring),
-		.reason = "lagged",
-		.missed_from = position_here(session, session->sequence + 1),
-		.missed_to = first - 1,
-		.reached = first - 1,
-	};
-
-	if (first == session->sequence + 1)
-		return;
-	session->sequence = first - 1;
-	tell_resumed(session, &resumed);
-}
-
-static void on_page(struct hc_catchup_job *job)
-{
-	struct hc_session *session = job->owner;
-
-	session->job = NULL;
-	if (job->error) {
-		hc_err("client %llu: cannot read the log behind %llu: %s, disconnecting",
-		       (unsigned long long)session->id, (unsigned long long)job->after,
-		       strerror(-job->error));
-		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
-		return;
-	}
-	skip_to(session, first_left(job));
-	if (job->last > session->sequence)
-		session->sequence = job->last;
-	session->hub->stats.sent.deliveries += job->n;
-	hc_buffer_append(&session->waiting, job->page.data, job->page.len);
-	if (session->waiting.failed)
-		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-	hc_wire_want_write(session->wire);
-}
-
-static void continue_in_log(struct hc_session *session)
-{
-	struct hc_catchup_job *job;
-	uint64_t slot;
-
-	if (session->job)
-		return;
-	if (hc_ring_find(session->hub->ring, session->sequence, &slot)) {
-		be_behind(session, slot, session->sequence);
-		return;
-	}
-	job = new_job(session, on_page);
-	if (!job)
-		return;
-	job->encode = hc_catchup_encode_frame;
-	job->encoding = session->encoding;
-	job->bytes_max = HC_SLICE_MAX;
-	hc_catchup_submit(session->hub->catchup, job);
-}
-
-static void continue_in_ring(struct hc_session *session)
-{
-	const struct hc_ring *ring = session->hub->ring;
-
-	for (int i = 0; i < PUMP_MAX && session->behind; i++) {
-		struct hc_slice slice;
-
-		if (!hc_audience_slice(session->audience, session->cursor, &slice)) {
-			session->in_log = true;
-			continue_in_log(session);
-			return;
-		}
-		if (slice.bytes.len && !write_now(session, slice.bytes))
-			return;
-		session->hub->stats.sent.deliveries += slice.n;
-		session->cursor = slice.next;
-		session->sequence = hc_ring_sequence_before(ring, slice.next);
-		if (slice.next == hc_ring_next(ring))
-			be_up_to_date(session);
-		else if (hc_wire_is_blocked(session->wire))
-			break;
-	}
-	if (session->behind)
-		hc_wire_want_write(session->wire);
-}
-
 static void flush_waiting(struct hc_session *session)
 {
-	if (!write_now(session, (struct hc_str){ session->waiting.data, session->waiting.len }))
+	if (!hc_session_write(session,
+			      (struct hc_str){ session->waiting.data, session->waiting.len }))
 		return;
 	if (session->waiting.cap > WAITING_KEPT_MAX)
 		hc_buffer_deinit(&session->waiting);
@@ -474,7 +177,7 @@ static void send_close(struct hc_session *session)
 	session->close_sent = true;
 	if (frame.failed)
 		hc_wire_kill(session->wire);
-	else if (write_now(session, (struct hc_str){ frame.data, frame.len }))
+	else if (hc_session_write(session, (struct hc_str){ frame.data, frame.len }))
 		hc_wire_await_close(session->wire);
 }
 
@@ -489,31 +192,8 @@ void hc_session_on_writable(struct hc_session *session)
 		flush_waiting(session);
 	else if (session->close_code)
 		send_close(session);
-	else if (session->in_log)
-		continue_in_log(session);
 	else if (session->behind)
-		continue_in_ring(session);
-}
-
-bool hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
-			const struct hc_slice *slice)
-{
-	if (session->behind || session->close_code)
-		return false;
-	if (slice->next == turn->from || session->waiting.len ||
-	    hc_wire_is_blocked(session->wire)) {
-		be_behind(session, turn->from, turn->from_sequence);
-		return false;
-	}
-	session->sent_ms = turn->now_ms;
-	if (slice->bytes.len && !hc_wire_write(session->wire, slice->bytes)) {
-		hc_wire_kill(session->wire);
-		return false;
-	}
-	if (slice->next != turn->end)
-		be_behind(session, slice->next,
-			  hc_ring_sequence_before(session->hub->ring, slice->next));
-	return slice->bytes.len;
+		hc_cursor_continue(session);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -535,15 +215,6 @@ static void link_out(struct hc_session *session)
 	if (session->next)
 		session->next->link = session->link;
 	session->hub->sessions->n--;
-}
-
-/* A page that was asked for with another filter is of no use; a count is good enough. */
-static void drop_page(struct hc_session *session)
-{
-	if (!session->job || !session->job->encode)
-		return;
-	drop_job(session);
-	hc_wire_want_write(session->wire);
 }
 
 static struct hc_wants wants_of(const struct hc_session *session, const struct hc_filter *filter)
@@ -581,7 +252,7 @@ bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *f
 	if (before) {
 		session->index = index_before;
 		hc_audience_leave(before, session);
-		drop_page(session);
+		hc_cursor_drop_page(session);
 	}
 	session->index = index_after;
 	session->audience = after;
@@ -634,7 +305,7 @@ bool hc_session_begin(struct hc_session *session, const struct hc_position *sinc
 	if (session->is_greeted)
 		hc_greeting_tell(session);
 	if (since)
-		hc_session_resume(session, since);
+		hc_resume(session, since);
 	else if (session->endpoint->start == HC_START_SNAPSHOT)
 		send_snapshot(session);
 	return true;
@@ -642,7 +313,7 @@ bool hc_session_begin(struct hc_session *session, const struct hc_position *sinc
 
 void hc_session_close(struct hc_session *session)
 {
-	drop_job(session);
+	hc_cursor_drop_job(session);
 	if (session->audience)
 		hc_audience_leave(session->audience, session);
 	session->audience = NULL;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A session: one WebSocket client, which is a cursor into the log and little else.
+ * A session: one client, which is a cursor into the log (cursor.h) and little else.
  *
- * It is up to date, and then gets what its audience gets; or it is behind, and then goes on by
- * itself from its cursor, in the ring or, once the ring has moved on, in the log. What it holds in
- * memory for a client that does not read is bounded: the answers to its own messages, for which its
- * reading is stopped.
+ * What it holds in memory for a client that does not read is bounded: the answers to its own
+ * messages, for which its reading is stopped.
  */
 #pragma once
 
@@ -92,14 +90,6 @@ void hc_session_close(struct hc_session *session);
 void hc_session_on_writable(struct hc_session *session);
 
 /**
- * hc_session_deliver() - what is new, for a member of an audience; see audience.h
- *
- * Return: whether it was written; else the session goes on by itself.
- */
-bool hc_session_deliver(struct hc_session *session, const struct hc_turn *turn,
-			const struct hc_slice *slice);
-
-/**
  * hc_session_end() - close it with @code as soon as its socket lets us say so
  * @reason: up to 123 bytes, copied
  */
@@ -120,9 +110,6 @@ bool hc_session_on_message(struct hc_session *session);
  */
 bool hc_session_on_fragment(struct hc_session *session);
 
-/** hc_session_resume() - put the cursor behind @since, and tell what that means */
-void hc_session_resume(struct hc_session *session, const struct hc_position *since);
-
 /**
  * hc_session_set_filter() - from now on it gets what the filter lets through, of what its endpoint
  * has and its token grants; returns whether there was memory
@@ -132,6 +119,10 @@ bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *f
 /** hc_session_refilter() - the same with what it has subscribed to, after that or its token changed
  */
 bool hc_session_refilter(struct hc_session *session);
+
+/** hc_session_write() - write whole frames now; the wire must not be blocked. Returns whether it is
+ * good still */
+bool hc_session_write(struct hc_session *session, struct hc_str bytes);
 
 /** hc_session_send_text() - send one message, or keep it until the socket takes it */
 void hc_session_send_text(struct hc_session *session, struct hc_str text);
@@ -144,6 +135,10 @@ void hc_session_ping(struct hc_session *session);
  * @payload: one packed map
  */
 void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload);
+
+/** hc_session_tell_at() - the same, and with it the client is at position @id, if it is not NULL */
+void hc_session_tell_at(struct hc_session *session, const char *type, const char *id,
+			const struct hc_buffer *payload);
 
 /** hc_session_tell_fault() - an "error" message */
 void hc_session_tell_fault(struct hc_session *session, const struct hc_fault *fault);

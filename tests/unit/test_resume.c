@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
+#include "ws/resume.h"
 
 #define N_EVENTS  1500
 #define N_CLIENTS 8
@@ -164,7 +165,7 @@ static void enter(struct world *world, size_t i)
 	world->sinces[i] = since.sequence;
 	client_open(client, &world->test, "/ws/events", NULL);
 	cr_assert(hc_session_set_filter(&client->session, &world->filters[i]));
-	hc_session_resume(&client->session, &since);
+	hc_resume(&client->session, &since);
 }
 
 static void do_something(struct world *world, size_t i)
@@ -185,7 +186,7 @@ static void do_something(struct world *world, size_t i)
 		if (test_random(&world->random) % 20)
 			break;
 		since = somewhere(world);
-		hc_session_resume(&client->session, &since);
+		hc_resume(&client->session, &since);
 		break;
 	case 4:
 		test_hub_settle(&world->test);

@@ -11,6 +11,7 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
+#include "ws/resume.h"
 
 #define RING_BYTES 6000	  /* some twenty events of publish() */
 #define LOG_BYTES  100000 /* some three hundred */
@@ -373,7 +374,7 @@ Test(session, counts_and_replays_only_what_it_wants)
 	}
 	client_open(&client, &test, "/ws/events", NULL);
 	cr_assert(hc_session_set_filter(&client.session, &alerts));
-	hc_session_resume(&client.session, &(struct hc_position){ 0 });
+	hc_resume(&client.session, &(struct hc_position){ 0 });
 	client_expect_nothing(&client);
 	test_hub_settle(&test);
 	json_decref(client_next(&client)); /* of another epoch */
@@ -381,7 +382,7 @@ Test(session, counts_and_replays_only_what_it_wants)
 	for (uint64_t since = 0; since < 220; since += 110) {
 		struct hc_position at = position(&test, since);
 
-		hc_session_resume(&client.session, &at);
+		hc_resume(&client.session, &at);
 		test_hub_settle(&test);
 		expect_complete(&client, since, 220, 20 - since / 11);
 		for (uint64_t sequence = since + 10; sequence <= 220; sequence += 11)

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
+#include "ws/resume.h"
 
 static uint64_t closes(const struct hc_stats *stats, uint16_t code)
 {
@@ -110,7 +111,7 @@ Test(stats, deliveries_from_the_log_count_too)
 	test_hub_settle(&test);
 	cr_expect_eq(sent(&test).deliveries, 100);
 	cr_expect_eq(resumes(&test.hub.stats, "complete"), 1);
-	hc_session_resume(&client.session, &elsewhere);
+	hc_resume(&client.session, &elsewhere);
 	cr_expect_eq(resumes(&test.hub.stats, "epoch"), 1);
 	test_hub_settle(&test);
 	hc_session_end(&client.session, HC_CLOSE_GOING_AWAY, "x");
