@@ -11,21 +11,23 @@
 static const char mark[] = "\xef\xbf\xbd"; /* U+FFFD */
 #define MARK_LEN (sizeof(mark) - 1)
 
-/* Bytes of the well-formed character at the front of @text, which is not empty; 0 if there is none.
- */
-static size_t char_len(struct hc_str text)
+/* Bytes of the character that a lead byte begins; 0 if it is none. */
+static size_t len_by_lead(unsigned char lead)
 {
-	const unsigned char *s = (const unsigned char *)text.s;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (s[0] < 0x80)
+	if (lead < 0x80)
 		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
+	if (lead < 0xc2 || lead > 0xf4)
 		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (text.len < len)
-		return 0;
+	return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* Whether a good lead byte is followed by @len - 1 bytes that may follow it. */
+static bool is_followed(const unsigned char *s, size_t len)
+{
+	unsigned char low = 0x80, high = 0xbf;
+
+	if (len < 2)
+		return true;
 	if (s[0] == 0xe0)
 		low = 0xa0;
 	else if (s[0] == 0xed)
@@ -35,12 +37,30 @@ static size_t char_len(struct hc_str text)
 	else if (s[0] == 0xf4)
 		high = 0x8f;
 	if (s[1] < low || s[1] > high)
-		return 0;
+		return false;
 	for (size_t i = 2; i < len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
-			return 0;
+			return false;
 	}
-	return len;
+	return true;
+}
+
+/* Bytes of the well-formed character at the front of @text, which is not empty; 0 if there is none.
+ */
+static size_t char_len(struct hc_str text)
+{
+	const unsigned char *s = (const unsigned char *)text.s;
+	size_t len = len_by_lead(s[0]);
+
+	return text.len >= len && is_followed(s, len) ? len : 0;
+}
+
+/* Whether @text is the front of a character, and its end. */
+static bool is_cut(struct hc_str text)
+{
+	const unsigned char *s = (const unsigned char *)text.s;
+
+	return text.len < len_by_lead(s[0]) && is_followed(s, text.len);
 }
 
 /* Whether the well-formed character at @s must not reach a display; the list is in the header. */
@@ -76,27 +96,44 @@ static struct hc_str take_clean(struct hc_str *text)
 	return shown;
 }
 
-bool hc_utf8_valid(struct hc_str text)
+/* Takes what is well-formed from the front of @text. */
+static void take_valid(struct hc_str *text)
 {
 	uint64_t word;
 	size_t len;
 
-	while (text.len) {
-		while (text.len >= sizeof(word)) {
-			memcpy(&word, text.s, sizeof(word));
+	while (text->len) {
+		while (text->len >= sizeof(word)) {
+			memcpy(&word, text->s, sizeof(word));
 			if (word & ASCII_MASK)
 				break;
-			text.s += sizeof(word);
-			text.len -= sizeof(word);
+			text->s += sizeof(word);
+			text->len -= sizeof(word);
 		}
-		if (!text.len)
-			break;
-		len = char_len(text);
+		if (!text->len)
+			return;
+		len = char_len(*text);
 		if (!len)
-			return false;
-		text.s += len;
-		text.len -= len;
+			return;
+		text->s += len;
+		text->len -= len;
 	}
+}
+
+bool hc_utf8_valid(struct hc_str text)
+{
+	take_valid(&text);
+	return !text.len;
+}
+
+bool hc_utf8_begins(size_t *ret_whole, struct hc_str text)
+{
+	struct hc_str rest = text;
+
+	take_valid(&rest);
+	if (rest.len && !is_cut(rest))
+		return false;
+	*ret_whole = text.len - rest.len;
 	return true;
 }
 

@@ -16,6 +16,14 @@
 bool hc_utf8_valid(struct hc_str text);
 
 /**
+ * hc_utf8_begins() - whether @text is well-formed, or becomes so with what may still come
+ * @ret_whole: bytes of it that are whole characters; go on from there when more has come
+ *
+ * For text that arrives in pieces, which must be refused at the first byte that cannot be right.
+ */
+bool hc_utf8_begins(size_t *ret_whole, struct hc_str text);
+
+/**
  * hc_utf8_clean() - append @text, showing U+FFFD for what a display must not get
  *
  * Replaced are malformed sequences (one mark per byte), C0 and C1 controls, DEL, and the

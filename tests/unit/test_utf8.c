@@ -206,3 +206,65 @@ Test(utf8, what_does_not_fit_is_cut_at_a_character)
 		cr_assert(len == whole.len || len + 4 >= size, "cut too early");
 	}
 }
+
+/* Cut anywhere, and the rest after it: what is valid begins well, what is not is seen in the end.
+ */
+Test(utf8, a_text_in_pieces_is_judged_as_in_one)
+{
+	static const char pool[] =
+		"ab\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xf4\x8f\xbf\xbf";
+	unsigned int seed = 7;
+
+	for (int round = 0; round < 20000; round++) {
+		char text[12];
+		size_t done = 0, whole = 0, len = (size_t)round % sizeof(text) + 1;
+		size_t from = seed % (sizeof(pool) - 1 - sizeof(text));
+		bool begins = true;
+
+		memcpy(text, pool + from, len);
+		seed = seed * 1103515245u + 12345u;
+		if (seed >> 16 & 1)
+			text[seed % len] = (char)(seed >> 24);
+		for (size_t end = 1; begins && end <= len; end++) {
+			begins = hc_utf8_begins(&whole, (struct hc_str){ text + done, end - done });
+			if (begins)
+				done += whole;
+			cr_assert(hc_utf8_valid((struct hc_str){ text, done }));
+			cr_assert(!begins || end - done < 4, "more kept than a character has");
+		}
+		cr_assert_eq(begins && done == len, hc_utf8_valid((struct hc_str){ text, len }));
+	}
+}
+
+Test(utf8, text_that_cannot_become_valid_is_refused_at_its_first_bad_byte)
+{
+	static const struct {
+		const char *text;
+		size_t good; /* bytes that may still become a character */
+	} texts[] = {
+		{ "\x80", 0 },
+		{ "\xc0", 0 },
+		{ "\xc1", 0 },
+		{ "\xf5", 0 },
+		{ "\xff", 0 },
+		{ "\xc3\x28", 1 },
+		{ "\xe0\x9f", 1 },
+		{ "\xed\xa0", 1 },
+		{ "\xf0\x8f", 1 },
+		{ "\xf4\x90", 1 },
+		{ "\xe2\x82\x28", 2 },
+		{ "\xf0\x9f\x28", 2 },
+		{ "\xf0\x9f\x98\xc0", 3 },
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(texts); i++) {
+		size_t whole = 99;
+
+		cr_expect(hc_utf8_begins(&whole, (struct hc_str){ texts[i].text, texts[i].good }));
+		cr_expect_eq(whole, 0);
+		whole = 99;
+		cr_expect_not(hc_utf8_begins(&whole,
+					     (struct hc_str){ texts[i].text, texts[i].good + 1 }));
+		cr_expect_eq(whole, 99, "set on failure");
+	}
+}
