@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "proto/utf8.h"
 #include "ws/frame.h"
 
 #define FIN		 0x80
 #define LEN_16		 126 /* a length of 16 bits follows */
 #define LEN_64		 127 /* a length of 64 bits follows */
+#define BAD_PROTOCOL	 1002
+#define BAD_TEXT	 1007
 #define CLOSE_REASON_MAX 123 /* bytes: 125 of a control frame, less the code */
 
 static size_t put_len(unsigned char *to, uint64_t len, size_t n_bytes)
@@ -41,10 +44,37 @@ void hc_frame_append_close(struct hc_buffer *buffer, uint16_t code, struct hc_st
 {
 	unsigned char head[HC_FRAME_HEAD_MAX], number[2] = { code >> 8, code & 0xff };
 
+	if (!code) {
+		hc_buffer_append(buffer, head, hc_frame_head(head, HC_FRAME_CLOSE, 0));
+		return;
+	}
 	if (reason.len > CLOSE_REASON_MAX)
 		reason.len = CLOSE_REASON_MAX;
 	hc_buffer_append(buffer, head,
 			 hc_frame_head(head, HC_FRAME_CLOSE, sizeof(number) + reason.len));
 	hc_buffer_append(buffer, number, sizeof(number));
 	hc_buffer_append_str(buffer, reason);
+}
+
+/* 1004 is reserved; 1005, 1006 and 1015 are for what was never sent; from 1016 on nothing is
+ * registered before the 3000 of libraries and the 4000 of applications. */
+static bool may_be_sent(unsigned int code)
+{
+	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+	       (code >= 3000 && code <= 4999);
+}
+
+uint16_t hc_frame_close_answer(struct hc_str payload)
+{
+	const unsigned char *s = (const unsigned char *)payload.s;
+	unsigned int code;
+
+	if (!payload.len)
+		return 0;
+	code = payload.len < 2 ? 0 : s[0] << 8 | s[1];
+	if (!may_be_sent(code))
+		return BAD_PROTOCOL;
+	if (!hc_utf8_valid((struct hc_str){ payload.s + 2, payload.len - 2 }))
+		return BAD_TEXT;
+	return (uint16_t)code;
 }

@@ -28,6 +28,17 @@ void hc_frame_append(struct hc_buffer *buffer, struct hc_str text);
 
 /**
  * hc_frame_append_close() - append a close frame
+ * @code: 0 for a frame without one, and without a reason
  * @reason: UTF-8; cut at 123 bytes, because a control frame has 125 at most (RFC 6455 section 5.5)
  */
 void hc_frame_append_close(struct hc_buffer *buffer, uint16_t code, struct hc_str reason);
+
+/**
+ * hc_frame_close_answer() - with what code a peer's close is answered
+ * @payload: of its frame
+ *
+ * Its own code, or 0 where it gave none; 1002 for half a code and for codes that nobody may send,
+ * 1007 for a reason that is no text.
+ * Source: RFC 6455 sections 5.5.1 and 7.4, and the IANA registry for 1012 to 1014.
+ */
+uint16_t hc_frame_close_answer(struct hc_str payload);

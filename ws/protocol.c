@@ -16,7 +16,9 @@
 
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "proto/utf8.h"
 #include "ws/entry.h"
+#include "ws/frame.h"
 #include "ws/handshake.h"
 #include "ws/message.h"
 #include "ws/protocol.h"
@@ -128,15 +130,51 @@ static int answer_plain_http(struct lws *wire)
 
 /* ---- messages ----------------------------------------------------------------------------- */
 
+/*
+ * The library's own check takes the payload of a pong for text too. What is no text is refused as
+ * soon as it is seen (RFC 6455 section 8.1), and not when the message is whole.
+ */
+static bool check_text(struct hc_session *session, bool whole)
+{
+	struct hc_str rest = { session->incoming.data, session->incoming.len };
+	size_t len;
+
+	rest.s += session->incoming_text_len;
+	rest.len -= session->incoming_text_len;
+	if (hc_utf8_begins(&len, rest)) {
+		session->incoming_text_len += len;
+		if (!whole || len == rest.len)
+			return true;
+	}
+	hc_session_end(session, HC_CLOSE_BAD_TEXT, "text that is not UTF-8");
+	return false;
+}
+
+static void handle(struct hc_session *session)
+{
+	if (lws_frame_is_binary(session->wire))
+		hc_session_tell_fault(session,
+				      &(struct hc_fault){ .code = HC_FAULT_MALFORMED,
+							  .message = "a message must be text" });
+	else
+		hc_message_handle(session,
+				  (struct hc_str){ session->incoming.data, session->incoming.len });
+	hc_buffer_deinit(&session->incoming);
+	session->incoming_text_len = 0;
+}
+
 static void receive(struct hc_session *session, const void *data, size_t len)
 {
+	size_t to_come = lws_remaining_packet_payload(session->wire);
+	bool final = !to_come && lws_is_final_fragment(session->wire);
+	uint64_t max = session->hub->conf->clients.message_max_bytes;
 	struct hc_buffer *incoming = &session->incoming;
 
 	if (session->close_code)
 		return;
 	if (lws_is_first_fragment(session->wire) && !hc_session_on_message(session))
 		return;
-	if (incoming->len + len > session->hub->conf->clients.message_max_bytes) {
+	if (to_come > max || incoming->len + len + to_come > max) {
 		hc_session_end(session, HC_CLOSE_TOO_BIG, "message too big");
 		return;
 	}
@@ -145,30 +183,32 @@ static void receive(struct hc_session *session, const void *data, size_t len)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 		return;
 	}
-	if (lws_remaining_packet_payload(session->wire))
+	if (!lws_frame_is_binary(session->wire) && !check_text(session, final))
 		return;
-	if (!lws_is_final_fragment(session->wire)) {
+	if (final)
+		handle(session);
+	else if (!to_come)
 		(void)hc_session_on_fragment(session);
-		return;
-	}
-	if (lws_frame_is_binary(session->wire))
-		hc_session_tell_fault(session,
-				      &(struct hc_fault){ .code = HC_FAULT_MALFORMED,
-							  .message = "a message must be text" });
-	else
-		hc_message_handle(session, (struct hc_str){ incoming->data, incoming->len });
-	hc_buffer_deinit(incoming);
 }
 
-/* The peer's close: the answer to ours, after which the connection ends, or one the library
- * answers. */
-static int answer_close(struct hc_session *session)
+/*
+ * The peer's close: the answer to ours, or one to be answered. The library would send its payload
+ * back whatever it is, and would do so after whatever comes behind it.
+ */
+static int answer_close(struct hc_session *session, struct hc_str payload)
 {
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer frame = HC_BUFFER_NULL;
+	uint16_t code = hc_frame_close_answer(payload);
+
 	if (session->close_sent)
 		return -1;
 	session->close_sent = true;
-	session->close_code = HC_CLOSE_NORMAL;
-	return 0;
+	session->close_code = code ? code : HC_CLOSE_NORMAL;
+	hc_frame_append_close(&frame, code, HC_STR(""));
+	/* The library calls only while nothing of the last write waits. */
+	if (!frame.failed)
+		(void)hc_wire_write(session->wire, (struct hc_str){ frame.data, frame.len });
+	return -1;
 }
 
 static int callback(struct lws *wire, enum lws_callback_reasons reason, void *user, void *in,
@@ -190,7 +230,7 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 		hc_session_on_writable(session);
 		return 0;
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-		return answer_close(session);
+		return answer_close(session, (struct hc_str){ in, len });
 	case LWS_CALLBACK_CLOSED:
 		hc_session_close(session);
 		return 0;
@@ -236,8 +276,7 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	protocol->loops[0] = hub->loop;
 	fill_liveness(&protocol->liveness, hub->conf->clients.pong_timeout_ms);
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
-	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-		       LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.foreign_loops = protocol->loops;
 	info.protocols = protocols;
 	info.user = protocol;

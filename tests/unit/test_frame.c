@@ -66,3 +66,36 @@ Test(frame, a_reason_that_is_too_long_is_cut)
 	cr_assert_eq(buffer.len, 2 + 125);
 	cr_expect_eq(buffer.data[1], 125);
 }
+
+Test(frame, a_close_frame_without_a_code_is_empty)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer buffer = HC_BUFFER_NULL;
+
+	hc_frame_append_close(&buffer, 0, HC_STR("not said"));
+	cr_assert_eq(buffer.len, 2);
+	cr_expect_arr_eq(buffer.data, "\x88\x00", 2);
+}
+
+Test(frame, a_close_is_answered_with_its_code_or_with_what_is_wrong_with_it)
+{
+	static const struct {
+		unsigned int first, last, answer; /* 0: the code itself */
+	} ranges[] = {
+		{ 0, 999, 1002 },     { 1000, 1003, 0 }, { 1004, 1006, 1002 },	{ 1007, 1014, 0 },
+		{ 1015, 2999, 1002 }, { 3000, 4999, 0 }, { 5000, 65535, 1002 },
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(ranges); i++) {
+		for (unsigned int code = ranges[i].first; code <= ranges[i].last; code++) {
+			char payload[] = { (char)(code >> 8), (char)code, 'o', 'k', '\xff' };
+			unsigned int answer = ranges[i].answer ? ranges[i].answer : code;
+
+			cr_assert_eq(hc_frame_close_answer((struct hc_str){ payload, 2 }), answer);
+			cr_assert_eq(hc_frame_close_answer((struct hc_str){ payload, 4 }), answer);
+			cr_assert_eq(hc_frame_close_answer((struct hc_str){ payload, 5 }),
+				     ranges[i].answer ? 1002 : 1007);
+		}
+	}
+	cr_expect_eq(hc_frame_close_answer(HC_STR("")), 0);
+	cr_expect_eq(hc_frame_close_answer(HC_STR("\x03")), 1002);
+}
