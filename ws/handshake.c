@@ -11,18 +11,21 @@
 
 #include "ws/handshake.h"
 
-#define PATH_BYTES_MAX	    256	 /* no endpoint is longer */
-#define ARGUMENT_BYTES_MAX  4352 /* "token=" and the longest token */
-#define PROTOCOLS_BYTES_MAX 128	 /* the library refuses longer lists */
-#define COOKIES_BYTES_MAX   8192 /* of all cookies for this host */
-#define HOST_BYTES_MAX	    300	 /* a name of 253, a port */
-#define TICKET_PREFIX	    "ticket."
-#define COOKIE_NAME	    "hostcast_token="
-#define KEY_LEN		    24 /* characters: 16 bytes in base64 */
+#define PATH_BYTES_MAX	     256  /* no endpoint is longer */
+#define ARGUMENT_BYTES_MAX   4352 /* "token=" and the longest token */
+#define PROTOCOLS_BYTES_MAX  128  /* the library refuses longer lists */
+#define COOKIES_BYTES_MAX    8192 /* of all cookies for this host */
+#define HOST_BYTES_MAX	     300  /* a name of 253, a port */
+#define TICKET_PREFIX	     "ticket."
+#define COOKIE_NAME	     "hostcast_token="
+#define CONNECTION_BYTES_MAX 128 /* the library refuses longer ones */
+#define KEY_LEN		     24	 /* characters: 16 bytes in base64 */
 
 #define DEFINE_REFUSAL(name, status, code, detail, header) \
 	static const struct hc_refusal name = { status, code, detail, header }
 
+DEFINE_REFUSAL(bad_host, "400 Bad Request", "malformed", "there must be one Host", "");
+DEFINE_REFUSAL(bad_connection, "400 Bad Request", "malformed", "Connection must name Upgrade", "");
 DEFINE_REFUSAL(bad_key, "400 Bad Request", "malformed",
 	       "Sec-WebSocket-Key must be 16 bytes in base64", "");
 DEFINE_REFUSAL(bad_protocol, "400 Bad Request", "invalid_params",
@@ -55,12 +58,36 @@ DEFINE_REFUSAL(bad_http, "505 HTTP Version Not Supported", "malformed",
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-/* Whether the header is there and is @value, whatever its case. */
+/* Whether the header is there and is @value, letter by letter. */
 static bool header_is(struct lws *wire, enum lws_token_indexes header, const char *value)
 {
 	char text[64];
 
-	return lws_hdr_copy(wire, text, sizeof(text), header) > 0 && !strcasecmp(text, value);
+	return lws_hdr_copy(wire, text, sizeof(text), header) > 0 && !strcmp(text, value);
+}
+
+/* One, and no NUL in it, which the library lets through (RFC 9110 section 5.5, 9112 section 3.2).
+ */
+static bool has_one_host(struct lws *wire)
+{
+	char host[HOST_BYTES_MAX];
+	int len = lws_hdr_copy_fragment(wire, host, sizeof(host), WSI_TOKEN_HOST, 0);
+
+	return len > 0 && strlen(host) == (size_t)len &&
+	       !lws_hdr_fragment_length(wire, WSI_TOKEN_HOST, 1);
+}
+
+/* The library takes any beginning of the word, and drops others without a word. */
+static bool has_upgrade(struct lws *wire)
+{
+	char list[CONNECTION_BYTES_MAX], *rest = list;
+
+	if (lws_hdr_copy(wire, list, sizeof(list), WSI_TOKEN_CONNECTION) <= 0)
+		return false;
+	for (const char *item; (item = strsep(&rest, ", \t"));)
+		if (!strcasecmp(item, "Upgrade"))
+			return true;
+	return false;
 }
 
 static bool has_key(struct lws *wire)
@@ -229,6 +256,10 @@ static const struct hc_refusal *check_request(struct lws *wire)
 {
 	if (!header_is(wire, WSI_TOKEN_HTTP, "HTTP/1.1"))
 		return &bad_http;
+	if (!has_one_host(wire))
+		return &bad_host;
+	if (!has_upgrade(wire))
+		return &bad_connection;
 	if (!header_is(wire, WSI_TOKEN_VERSION, "13"))
 		return &bad_version;
 	return has_key(wire) ? NULL : &bad_key;

@@ -73,10 +73,14 @@ static int confirm_upgrade(struct lws *wire)
 	struct hc_handshake handshake;
 	char upgrade[16];
 
-	if (lws_hdr_copy(wire, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) <= 0 ||
-	    strcasecmp(upgrade, "websocket") != 0)
+	if (lws_hdr_copy(wire, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
-	refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
+	if (!strcasecmp(upgrade, "websocket"))
+		refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
+	else if (!strcasecmp(upgrade, "h2c"))
+		refusal = hc_handshake_read_plain(hub_of(wire), wire);
+	else
+		return -1; /* the library has answered with 403 */
 	if (!refusal)
 		return 0;
 	refuse(wire, refusal);
