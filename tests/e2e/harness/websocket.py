@@ -170,21 +170,25 @@ def is_answer(message):
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 
 
-def frame(opcode, payload=b"", *, fin=True, masked=True, rsv=0, length=None):
-    """The bytes of one frame; `length` may lie."""
+def frame(opcode, payload=b"", *, fin=True, masked=True, rsv=0, length=None, mask=None,
+          length_bytes=None):
+    """The bytes of one frame; `length` may lie, and may take more bytes than it needs: 0, 2, 8."""
     first = (0x80 if fin else 0) | rsv << 4 | opcode
     size = len(payload) if length is None else length
     bit = 0x80 if masked else 0
-    if size < 126:
+    if length_bytes is None:
+        length_bytes = 0 if size < 126 else 2 if size < 65536 else 8
+    if length_bytes == 0:
         head = struct.pack("!BB", first, bit | size)
-    elif size < 65536:
+    elif length_bytes == 2:
         head = struct.pack("!BBH", first, bit | 126, size)
     else:
         head = struct.pack("!BBQ", first, bit | 127, size)
     if not masked:
         return head + payload
-    mask = os.urandom(4)
-    return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+    mask = os.urandom(4) if mask is None else mask
+    key = int.from_bytes((mask * (len(payload) // 4 + 1))[:len(payload)], "big")
+    return head + mask + (int.from_bytes(payload, "big") ^ key).to_bytes(len(payload), "big")
 
 
 class RawWebSocket:
