@@ -42,7 +42,7 @@ SHARED_LIBS = $(call pkg,jansson) -lmsgpackc -linih
 BPF_LIBS    = $(call pkg,libbpf libuv libudev mount blkid libcap-ng libsystemd)
 WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libcrypto libsystemd zlib)
 FCGI_LIBS   = -lfcgi
-CLI_LIBS    = $(call pkg,libjwt)
+CLI_LIBS    = $(call pkg,libcrypto)
 $B/hostcast-bpf:  LIBS = $(BPF_LIBS) $(SHARED_LIBS)
 $B/hostcast-ws:   LIBS = $(WS_LIBS) $(SHARED_LIBS)
 $B/hostcast-fcgi: LIBS = $(FCGI_LIBS) $(SHARED_LIBS)
@@ -102,7 +102,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $1 $(@:$B/%=%);)
 
 # ---- packages: what is missing is installed, what is there costs no network -------
 DEPS := gcc libc6-dev pkg-config clang bpftool libbpf-dev libwebsockets-dev libwebsockets-evlib-uv \
-	libuv1-dev libsqlite3-dev libjansson-dev libjwt-dev libmount-dev libblkid-dev libudev-dev \
+	libuv1-dev libsqlite3-dev libjansson-dev libmount-dev libblkid-dev libudev-dev \
 	libmsgpack-dev libfcgi-dev libinih-dev libsystemd-dev libcap-ng-dev uthash-dev libssl-dev zlib1g-dev \
 	apache2-bin libapache2-mod-fcgid media-types openssl util-linux mount curl procps
 DEPS_TEST := libcriterion-dev python3 python3-pytest python3-pytest-xdist python3-websockets \

@@ -102,4 +102,6 @@ int hc_cli_types(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_metrics(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_connections(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_token(struct hc_cli *cli, int argc, char **argv);
+int hc_cli_revoke(struct hc_cli *cli, int argc, char **argv);
+int hc_cli_revocations(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_check_config(struct hc_cli *cli, int argc, char **argv);

@@ -39,15 +39,28 @@ static const struct hc_cli_command commands[] = {
 	{ "metrics", "", "Print what the hub counts, in the text format of Prometheus", "",
 	  hc_cli_metrics },
 	{ "token", "--sub NAME [--publish PATTERNS] [--subscribe PATTERNS] [--admin]\n"
-	  "                      [--expires DURATION] [--key-file FILE]",
-	  "Make a token (JWT, HS256) and print it",
+	  "                      [--expires DURATION] [--jti ID] [--audience NAME] [--issuer NAME]\n"
+	  "                      [--key-file FILE]",
+	  "Make a token (JWT) and print it",
 	  "  --sub NAME              whom it is for\n"
 	  "  --publish PATTERNS      event types it may publish, \"job.*,alert.*\"; may be repeated\n"
-	  "  --subscribe PATTERNS    event types it may receive; may be repeated\n"
-	  "  --admin                 it may do everything\n"
+	  "  --subscribe PATTERNS    event types it may receive; may be repeated; else all\n"
+	  "  --admin                 it may see connections, revoke tokens, switch the detector\n"
 	  "  --expires DURATION      good for so long: 90s, 24h, 30d (24h)\n"
-	  "  --key-file FILE         the secret; else the one of the configuration\n",
+	  "  --jti ID                its own name, to revoke it by; else a random one\n"
+	  "  --audience NAME         only for hubs of this name\n"
+	  "  --issuer NAME           who made it\n"
+	  "  --key-file FILE         a secret, or a private key in PEM (RSA, EC P-256, Ed25519);\n"
+	  "                          else the first key of the configuration that can sign\n",
 	  hc_cli_token },
+	{ "revoke", "--jti ID|--sub NAME [--until TIME]",
+	  "Make tokens worthless before they expire",
+	  "  --jti ID        the token of that name\n"
+	  "  --sub NAME      the tokens of that user that were issued until now\n"
+	  "  --until TIME    forget it then: 2027-01-31T00:00:00Z, 30d from now, or seconds since 1970;\n"
+	  "                  else it is kept for ever\n",
+	  hc_cli_revoke },
+	{ "revocations", "[--json]", "List what was revoked", HELP_JSON, hc_cli_revocations },
 	{ "check-config", "[FILE]", "Read the configuration and say whether it is valid", "",
 	  hc_cli_check_config },
 };
