@@ -9,6 +9,7 @@
 #include "proto/utf8.h"
 #include "ws/method.h"
 #include "ws/revocations.h"
+#include "ws/session.h"
 
 #define PAGE_DEFAULT 500
 #define PAGE_MAX     1000 /* with the longest names they fit a frame */
@@ -33,7 +34,7 @@ static bool read_origin(struct hc_str *ret, const struct hc_request *request,
 static bool issue(char ret[static HC_TICKET_LEN + 1], const struct hc_hub *hub,
 		  struct hc_grant *grant, struct hc_str origin, struct hc_fault *fault)
 {
-	int r = hc_tickets_issue(hub->tickets, grant, origin, uv_now(hub->loop), ret);
+	int r = hc_tickets_issue(hub->tickets, grant, origin, hc_monotonic_ns() / 1000000, ret);
 
 	if (!r)
 		return true;
@@ -225,6 +226,7 @@ bool hc_method_revoke(const struct hc_request *request, struct hc_fault *fault)
 	for (size_t i = 0; i < n; i++)
 		if (!add(request->peer->hub, &revocations[i], fault))
 			return false;
+	hc_sessions_check_grants(request->peer->hub->sessions);
 	return start_saving(request, fault);
 }
 
