@@ -20,6 +20,7 @@ static const struct hc_route routes[] = {
 	{ "GET",  "/api/channels",                  hc_rest_channels_list },
 	{ "GET",  "/api/status",                    hc_rest_status_get },
 	{ "GET",  "/api/connections",               hc_rest_connections_get },
+	{ "POST", "/api/v1/tickets",                hc_rest_tickets_post },
 	{ "GET",  "/api/healthz",                   hc_rest_health_get },
 	{ "GET",  "/healthz",                       hc_rest_health_get },
 	{ "GET",  "/metrics",                       hc_rest_metrics_get },

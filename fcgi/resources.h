@@ -27,5 +27,7 @@ void hc_rest_channels_list(struct hc_exchange *exchange);
 void hc_rest_status_get(struct hc_exchange *exchange);
 void hc_rest_connections_get(struct hc_exchange *exchange);
 
+void hc_rest_tickets_post(struct hc_exchange *exchange);
+
 void hc_rest_health_get(struct hc_exchange *exchange);
 void hc_rest_metrics_get(struct hc_exchange *exchange);

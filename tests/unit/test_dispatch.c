@@ -76,6 +76,7 @@ Test(dispatch, an_address_or_a_method_that_is_not_there_is_told)
 		{ "GET", "/api/devices/mount", 405, "Allow: OPTIONS, POST\r\n" },
 		{ "DELETE", "/api/events", 405, "Allow: GET, HEAD, OPTIONS, POST\r\n" },
 		{ "get", "/api/events", 405, "Allow: GET, HEAD, OPTIONS, POST\r\n" },
+		{ "GET", "/api/v1/tickets", 405, "Allow: OPTIONS, POST\r\n" },
 		{ "POST", "/healthz", 405, "Allow: GET, HEAD, OPTIONS\r\n" },
 		{ "OPTIONS", "/api/events", 204, "Allow: GET, HEAD, OPTIONS, POST\r\n" },
 		{ "OPTIONS", "/api/nothing", 404, NULL },
@@ -229,6 +230,17 @@ Test(dispatch, without_a_hub_everything_is_unavailable_and_to_be_tried_again)
 			  targets[i]);
 		tear_down(&fixture);
 	}
+}
+
+Test(dispatch, without_a_hub_there_is_no_ticket_though_no_body_is_needed)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, "POST", "/api/v1/tickets");
+	fixture.request.origin = hc_str("https://app.example");
+	cr_assert_eq(dispatch(&fixture), 503);
+	cr_assert(contains(&fixture.response.headers, "Retry-After: 1\r\n"));
+	tear_down(&fixture);
 }
 
 Test(dispatch, without_a_hub_the_metrics_say_just_that)
