@@ -133,6 +133,48 @@ describe('connecting', () => {
 			{ action: 'authenticate', token: 'token 2' },
 		]);
 	});
+
+	test('a ticket is asked for before each attempt and is a subprotocol', async () => {
+		let n = 0;
+		hub.answers['/api/v1/tickets'] = () => ({ ticket: `t${++n}`, expires_in: 30 });
+		const connected = hub.connected();
+		await page.evaluate(async (quick) => {
+			const { Hostcast, fetchTicket } = await import('/hostcast.js');
+			window.client = new Hostcast({ ...quick, ticket: () => fetchTicket() }).connect();
+		}, QUICK);
+		await connected;
+		const again = hub.connected();
+		hub.clients()[0].close(4001, 'token expired');
+		await again;
+		assert.deepEqual(hub.protocols, ['hostcast.v1, ticket.t1', 'hostcast.v1, ticket.t2']);
+		assert.deepEqual(hub.received, []);
+	});
+
+	test('without a ticket there is no attempt, but another try', async () => {
+		let asked = 0;
+		hub.answers['/api/v1/tickets'] = () => (++asked > 1 ? { ticket: 't', expires_in: 30 } : 401);
+		const connected = hub.connected();
+		await page.evaluate(async (quick) => {
+			const { Hostcast, fetchTicket } = await import('/hostcast.js');
+			window.client = new Hostcast({ ...quick, ticket: () => fetchTicket() }).connect();
+		}, QUICK);
+		await connected;
+		assert.deepEqual(hub.protocols, ['hostcast.v1, ticket.t']);
+	});
+
+	test('a token that ends soon is replaced on the open connection', async () => {
+		const connected = hub.connected();
+		await page.evaluate(async (quick) => {
+			const { Hostcast } = await import('/hostcast.js');
+			let n = 0;
+			window.client = new Hostcast({ ...quick, token: async () => `token ${++n}` }).connect();
+		}, QUICK);
+		await connected;
+		await hub.hears(({ token }) => token === 'token 1');
+		hub.send({ type: 'connection.expiring', payload: { expires_in_ms: 1000 } });
+		await hub.hears(({ token }) => token === 'token 2');
+		assert.equal(hub.urls.length, 1);
+	});
 });
 
 describe('handlers', () => {

@@ -41,8 +41,13 @@ export interface Options {
 	url?: string | URL | (() => string | URL | Promise<string | URL>);
 	/** base of the REST API, asked for the position before the first connection; null: none */
 	api?: string | null;
-	/** asked before each attempt, so that an expired token can be replaced */
+	/** asked before each attempt and before the token in use expires, so that it can be replaced */
 	token?: (() => string | null | Promise<string | null>) | null;
+	/**
+	 * asked before each attempt: 43 characters that stand for the user once, sent as a subprotocol,
+	 * so that no token leaves REST; `() => fetchTicket()`
+	 */
+	ticket?: (() => string | null | Promise<string | null>) | null;
 	/** false for an endpoint whose events carry no sequence */
 	resume?: boolean;
 	minDelayMs?: number;
@@ -88,6 +93,9 @@ export class Hostcast extends EventTarget {
 	removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null,
 		options?: boolean | EventListenerOptions): void;
 }
+
+/** A ticket from `${api}/v1/tickets`, for the bearer of `token` or whoever the cookie says. */
+export function fetchTicket(api?: string, token?: string | null): Promise<string>;
 
 export function delayFor(attempt: number,
 	limits?: { minDelayMs: number; maxDelayMs: number }, random?: () => number): number;

@@ -15,6 +15,7 @@
  * shapes. Nothing is queued for sending: only what was subscribed to is said again.
  */
 
+const PROTOCOL = 'hostcast.v1'; // what a ticket stands beside, for the hub never echoes a secret
 const CLOSE_IDLE = 4000; // ours: the connection is silent, so probably dead
 const CLOSE_POSITION_LOST = 4010;
 const ASKED_DELAY_MAX_MS = 7_201_000; // of a hub that drains for an hour, the longest it can
@@ -23,6 +24,7 @@ const DEFAULTS = {
 	url: '/ws/events',
 	api: '/api', // null: there is no REST program to ask
 	token: null,
+	ticket: null,
 	resume: true, // false for endpoints whose events carry no sequence
 	minDelayMs: 500,
 	maxDelayMs: 20_000,
@@ -35,6 +37,21 @@ const DEFAULTS = {
 export function delayFor(attempt, { minDelayMs, maxDelayMs } = DEFAULTS, random = Math.random) {
 	const ceiling = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(attempt + 1, 30));
 	return minDelayMs + random() * (ceiling - minDelayMs);
+}
+
+/**
+ * A ticket for one connection, for the option `ticket`: from REST at `api`, for the bearer of
+ * `token`, or without one for whoever the page's cookie says.
+ */
+export async function fetchTicket(api = DEFAULTS.api, token = null) {
+	const answer = await fetch(`${api}/v1/tickets`, {
+		method: 'POST',
+		headers: token ? { authorization: `Bearer ${token}` } : {},
+		signal: AbortSignal.timeout(DEFAULTS.answerMs),
+	});
+	if (!answer.ok)
+		throw new Error(`no ticket: ${answer.status}`);
+	return (await answer.json()).ticket;
 }
 
 /** What a hub that stops asks for by the reason of its close, or undefined. */
@@ -166,11 +183,12 @@ export class Hostcast extends EventTarget {
 			const position = known || !this.#options.resume ? null : await this.#locate(token);
 			const { url } = this.#options;
 			const address = typeof url === 'function' ? await url() : url;
+			const ticket = await this.#options.ticket?.(); // last: it does not keep long
 			if (run !== this.#run)
 				return;
 			if (!known)
 				this.#moveTo(position);
-			this.#dial(new URL(address, globalThis.location?.href), token, known);
+			this.#dial(new URL(address, globalThis.location?.href), { token, ticket, known });
 		} catch (error) {
 			if (run === this.#run)
 				this.#retry({ reason: String(error) });
@@ -193,11 +211,11 @@ export class Hostcast extends EventTarget {
 		}
 	}
 
-	#dial(url, token, known) {
+	#dial(url, { token, ticket, known }) {
 		url.protocol = url.protocol.replace('http', 'ws');
 		if (this.#options.resume && this.position)
 			url.searchParams.set('since', this.position);
-		const socket = new WebSocket(url);
+		const socket = new WebSocket(url, ticket ? [PROTOCOL, `ticket.${ticket}`] : []);
 		socket.onopen = () => this.#opened(token, known);
 		socket.onmessage = ({ data }) => this.#received(data);
 		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
@@ -315,9 +333,22 @@ export class Hostcast extends EventTarget {
 
 	#heed(message) {
 		const news = message.type === 'connection.resumed' && this.#resumed(message.payload);
+		if (message.type === 'connection.expiring')
+			this.#renew(this.#run);
 		this.#emit('control', message);
 		if (news)
 			this.#emit('gap', news);
+	}
+
+	/** The token of this connection ends soon; without a new one the hub closes it with 4001. */
+	async #renew(run) {
+		try {
+			const token = await this.#options.token?.();
+			if (token && run === this.#run)
+				this.#send({ action: 'authenticate', token });
+		} catch {
+			/* the close will say it, and the next attempt asks for a token again */
+		}
 	}
 
 	/**

@@ -24,6 +24,7 @@ export class Hub extends EventEmitter {
 	oldest = 1;
 	answers = {}; // path => function returning a JSON value, or a number for an HTTP status
 	urls = []; // of the connections, in the order they came
+	protocols = []; // that they offered, as the header has them
 	received = []; // messages from clients
 	refusing = false; // connections are cut before they open
 	port = 0;
@@ -102,6 +103,7 @@ export class Hub extends EventEmitter {
 	welcome(client, request) {
 		const since = new URL(request.url, this.url).searchParams.get('since');
 		this.urls.push(request.url);
+		this.protocols.push(request.headers['sec-websocket-protocol']);
 		client.on('message', (text) => {
 			this.received.push(JSON.parse(text));
 			this.emit('received');
