@@ -185,7 +185,7 @@ lint: ## check headers, layering, formatting, scripts; cppcheck
 	shellcheck $(scripts)
 	systemd-analyze security --offline=true --no-pager --threshold=12 conf/systemd/hostcast-ws.service >/dev/null
 	systemd-analyze security --offline=true --no-pager --threshold=26 conf/systemd/hostcast-bpf.service >/dev/null
-SEES_LWS  := ws/(wire|protocol|handshake)\.c
+SEES_LWS  := ws/(wire|protocol|handshake|stream)\.c
 SEES_FCGI := fcgi/(request|main)\.c
 
 format: ## let clang-format rewrite the C files

@@ -34,6 +34,7 @@ static void send_away(struct hc_session *session, uint32_t retry_after_ms)
 	char reason[48];
 
 	(void)snprintf(reason, sizeof(reason), "{\"retry_after_ms\":%u}", retry_after_ms);
+	session->retry_after_ms = retry_after_ms; /* where a stream says it */
 	hc_session_end(session, HC_CLOSE_GOING_AWAY, reason);
 }
 

@@ -93,6 +93,21 @@ static void send_away(struct hc_session *session, uint16_t code, const struct hc
 	hc_session_end(session, code, fault->message);
 }
 
+static bool let_in(struct hc_session *session, const struct hc_handshake *handshake,
+		   struct hc_grant *grant)
+{
+	if (grant)
+		take_grant(session, grant);
+	return hc_session_begin(session, handshake->has_since ? &handshake->since : NULL);
+}
+
+bool hc_entry_admit(struct hc_session *session, const struct hc_handshake *handshake,
+		    struct hc_grant *grant)
+{
+	hc_session_open(session);
+	return let_in(session, handshake, grant);
+}
+
 bool hc_entry_open(struct hc_session *session, const struct hc_handshake *handshake)
 {
 	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
@@ -102,9 +117,7 @@ bool hc_entry_open(struct hc_session *session, const struct hc_handshake *handsh
 	hc_session_open(session);
 	switch (verdict) {
 	case HC_ENTRY_OK_:
-		if (grant)
-			take_grant(session, grant);
-		return hc_session_begin(session, handshake->has_since ? &handshake->since : NULL);
+		return let_in(session, handshake, grant);
 	case HC_ENTRY_E_WAIT:
 		return wait_for_token(session, handshake);
 	case HC_ENTRY_E_FORBIDDEN:

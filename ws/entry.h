@@ -40,6 +40,15 @@ int hc_entry_judge(struct hc_grant **ret, const struct hc_hub *hub,
 bool hc_entry_open(struct hc_session *session, const struct hc_handshake *handshake);
 
 /**
+ * hc_entry_admit() - a client has connected that has been judged already
+ * @grant: a reference is taken; NULL if it needs none
+ *
+ * Return: whether there was memory.
+ */
+bool hc_entry_admit(struct hc_session *session, const struct hc_handshake *handshake,
+		    struct hc_grant *grant);
+
+/**
  * hc_entry_authenticate() - a token has come as a message: the first, or a renewal
  * @fault: why it is not taken; whoever has none that is good is closed then
  */

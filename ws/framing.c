@@ -168,13 +168,26 @@ void hc_framing_append_hello(struct hc_buffer *buffer, enum hc_framing framing, 
 	hc_buffer_append(buffer, "\n", 1);
 }
 
-void hc_framing_append_close(struct hc_buffer *buffer, enum hc_framing framing, uint16_t code,
-			     struct hc_str reason)
+/* A reason may quote what somebody sent. */
+static struct hc_str first_line(struct hc_str text)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.s[len] != '\n' && text.s[len] != '\r')
+		len++;
+	return (struct hc_str){ text.s, len };
+}
+
+void hc_framing_append_close(struct hc_buffer *buffer, enum hc_framing framing,
+			     const struct hc_farewell *farewell)
 {
 	if (framing != HC_FRAMING_SSE) {
-		hc_frame_append_close(buffer, code, reason);
+		hc_frame_append_close(buffer, farewell->code, farewell->reason);
 		return;
 	}
-	hc_buffer_printf(buffer, ": closing, %u ", code);
-	append_line(buffer, reason, HC_STR("\n"));
+	hc_buffer_printf(buffer, ": closing, %u ", farewell->code);
+	append_line(buffer, first_line(farewell->reason), HC_STR(""));
+	if (farewell->retry_after_ms)
+		hc_buffer_printf(buffer, "retry: %u\n", farewell->retry_after_ms);
+	hc_buffer_append(buffer, "\n", 1);
 }

@@ -15,8 +15,9 @@
 #include "proto/envelope.h"
 #include "proto/position.h"
 
-#define HC_SSE_RETRY_MS 1000 /* what a client is told at first: wait that long before it returns \
-			      */
+#define HC_SSE_RETRY_MS \
+	1000 /* what a client is told at first: wait that long before it returns \
+	      */
 
 enum hc_framing { HC_FRAMING_WEBSOCKET, HC_FRAMING_DEFLATE, HC_FRAMING_SSE, HC_FRAMING_MAX_ };
 
@@ -75,6 +76,13 @@ void hc_framing_append_ping(struct hc_buffer *buffer, enum hc_framing framing);
  */
 void hc_framing_append_hello(struct hc_buffer *buffer, enum hc_framing framing, const char *id);
 
+/** struct hc_farewell - why a connection ends */
+struct hc_farewell {
+	uint16_t code; /* RFC 6455 section 7.4, or ours */
+	struct hc_str reason;
+	uint32_t retry_after_ms; /* 0: as always */
+};
+
 /** hc_framing_append_close() - append the end: a close frame, or a comment that says as much */
-void hc_framing_append_close(struct hc_buffer *buffer, enum hc_framing framing, uint16_t code,
-			     struct hc_str reason);
+void hc_framing_append_close(struct hc_buffer *buffer, enum hc_framing framing,
+			     const struct hc_farewell *farewell);

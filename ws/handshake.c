@@ -9,6 +9,7 @@
 #include <libwebsockets.h>
 #include <stdio.h>
 
+#include "proto/json.h"
 #include "ws/handshake.h"
 
 #define PATH_BYTES_MAX	     256  /* no endpoint is longer */
@@ -41,10 +42,9 @@ DEFINE_REFUSAL(bad_origin, "403 Forbidden", "forbidden",
 	       "pages of this origin may not connect: [clients] origins lists those that may", "");
 DEFINE_REFUSAL(bad_since, "400 Bad Request", "invalid_params",
 	       "since must be a position, <epoch>-<sequence>", "");
-DEFINE_REFUSAL(no_endpoint, "404 Not Found", "not_found", "there is no such WebSocket endpoint",
-	       "");
+DEFINE_REFUSAL(no_endpoint, "404 Not Found", "not_found", "there is no such endpoint", "");
 DEFINE_REFUSAL(bad_method, "405 Method Not Allowed", "method_not_allowed",
-	       "a WebSocket is opened with GET", "Allow: GET\r\n");
+	       "only GET opens a WebSocket or a stream", "Allow: GET\r\n");
 DEFINE_REFUSAL(no_upgrade, "426 Upgrade Required", "upgrade_required",
 	       "this is a WebSocket endpoint", "Upgrade: websocket\r\n");
 DEFINE_REFUSAL(bad_version, "426 Upgrade Required", "upgrade_required",
@@ -154,11 +154,12 @@ static const struct hc_refusal *read_path(struct hc_handshake *ret, const struct
 
 	if (len < 0)
 		return &too_long;
-	if (!len)
+	if (!len) /* the library keeps the path of each method in a place of its own */
 		return &bad_method;
 	if (!hc_endpoints_find(&route, hub->endpoints, (struct hc_str){ path, (size_t)len }) ||
-	    route.is_sse || route.user.len >= sizeof(ret->user))
+	    route.user.len >= sizeof(ret->user))
 		return &no_endpoint;
+	ret->is_sse = route.is_sse;
 	ret->endpoint = route.endpoint;
 	ret->encoding = route.endpoint->encoding;
 	if (route.user.len)
@@ -285,6 +286,8 @@ const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struc
 
 	memset(ret, 0, sizeof(*ret));
 	refusal = read_path(ret, hub, wire);
+	if (!refusal && ret->is_sse)
+		refusal = &no_endpoint;
 	if (!refusal)
 		refusal = check_request(wire);
 	if (!refusal)
@@ -296,33 +299,51 @@ const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struc
 	return refusal;
 }
 
-const struct hc_refusal *hc_handshake_read_plain(const struct hc_hub *hub, struct lws *wire)
+const struct hc_refusal *hc_handshake_read_plain(struct hc_handshake *ret, const struct hc_hub *hub,
+						 struct lws *wire)
 {
-	struct hc_handshake handshake = { 0 };
-	const struct hc_refusal *refusal = read_path(&handshake, hub, wire);
+	const struct hc_refusal *refusal;
 
-	return refusal ? refusal : &no_upgrade;
+	memset(ret, 0, sizeof(*ret));
+	refusal = read_path(ret, hub, wire);
+	if (!refusal && !ret->is_sse)
+		refusal = &no_upgrade;
+	if (!refusal)
+		refusal = read_origin(ret, hub, wire);
+	if (!refusal)
+		refusal = read_credential(ret, hub, wire);
+	if (!refusal && hub->draining)
+		refusal = &draining;
+	ret->encoding.framing = HC_FRAMING_SSE;
+	return refusal;
 }
 
 /* ---- refusing ----------------------------------------------------------------------------- */
 
 void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal)
 {
-	char body[384], response[LWS_PRE + 1024];
-	int body_len, len;
+	bool is_head = lws_hdr_total_length(wire, WSI_TOKEN_HEAD_URI) > 0;
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer body = HC_BUFFER_NULL;
+	char response[LWS_PRE + 2048];
+	int len;
 
-	body_len = snprintf(body, sizeof(body),
-			    "{\"type\":\"urn:hostcast:problem:%s\",\"title\":\"%s\","
-			    "\"status\":%.3s,\"detail\":\"%s\"}",
-			    refusal->code, refusal->status + 4, refusal->status, refusal->detail);
+	hc_buffer_printf(&body,
+			 "{\"type\":\"urn:hostcast:problem:%s\",\"title\":\"%s\","
+			 "\"status\":%.3s,\"detail\":",
+			 refusal->code, refusal->status + 4, refusal->status);
+	hc_json_write_str(&body, hc_str(refusal->detail));
+	hc_buffer_append(&body, "}", 1);
 	len = snprintf(response + LWS_PRE, sizeof(response) - LWS_PRE,
 		       "HTTP/1.1 %s\r\n"
 		       "Content-Type: application/problem+json\r\n"
-		       "Content-Length: %d\r\n"
+		       "Content-Length: %zu\r\n"
 		       "Cache-Control: no-store\r\n"
 		       "Connection: close\r\n"
-		       "%s\r\n%s",
-		       refusal->status, body_len, refusal->header, body);
+		       "%s\r\n%.*s",
+		       refusal->status, body.len, refusal->header, is_head ? 0 : (int)body.len,
+		       body.data);
+	if (body.failed || len >= (int)(sizeof(response) - LWS_PRE))
+		return; /* it closes without an answer */
 	/* If it cannot be written, the connection closes without it. */
 	(void)lws_write(wire, (unsigned char *)response + LWS_PRE, (size_t)len,
 			LWS_WRITE_HTTP_FINAL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handshake: what a client asks for before its connection becomes a WebSocket, and refusals,
- * which are HTTP with problem+json (RFC 9457). A browser shows its script nothing but 1006, but
- * curl and logs tell.
+ * The handshake: what a client asks for before its connection becomes a WebSocket or a stream, and
+ * refusals, which are HTTP with problem+json (RFC 9457). A browser shows its script nothing but
+ * 1006, but curl and logs tell.
  */
 #pragma once
 
@@ -27,6 +27,7 @@ struct hc_handshake {
 	struct hc_encoding encoding;
 	bool is_greeted;
 	bool has_since;
+	bool is_sse; /* the path is for a stream of Server-Sent Events */
 	struct hc_position since;
 	enum hc_credential credential;
 	char user[HC_EVENT_TO_MAX + 1];	    /* that the path names; "" for none */
@@ -50,8 +51,13 @@ struct hc_refusal {
 const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struct hc_hub *hub,
 					   struct lws *wire);
 
-/** hc_handshake_read_plain() - why a request without an upgrade is refused */
-const struct hc_refusal *hc_handshake_read_plain(const struct hc_hub *hub, struct lws *wire);
+/**
+ * hc_handshake_read_plain() - read a request without an upgrade: for a stream, or a mistake
+ *
+ * Return: why it is refused, or NULL with @ret set.
+ */
+const struct hc_refusal *hc_handshake_read_plain(struct hc_handshake *ret, const struct hc_hub *hub,
+						 struct lws *wire);
 
 /** hc_handshake_refuse() - send the refusal; the caller then lets the connection close */
 void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal);

@@ -23,6 +23,8 @@
 #include "ws/message.h"
 #include "ws/protocol.h"
 #include "ws/session.h"
+#include "ws/stream.h"
+#include "ws/lookout.h"
 
 #define RX_BUFFER_BYTES \
 	512 /* client messages are small; the memory of an idle client is not ours */
@@ -37,6 +39,7 @@ struct hc_protocol {
 	struct hc_hub *hub;
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	struct hc_lookout *streams;
 	void *loops[1];
 	lws_retry_bo_t liveness;
 };
@@ -52,11 +55,14 @@ static const struct lws_protocols protocols[] = {
 	{ NULL, NULL, 0, 0, 0, NULL, 0 },
 };
 
+static struct hc_protocol *protocol_of(struct lws *wire)
+{
+	return lws_context_user(lws_get_context(wire));
+}
+
 static struct hc_hub *hub_of(struct lws *wire)
 {
-	struct hc_protocol *protocol = lws_context_user(lws_get_context(wire));
-
-	return protocol->hub;
+	return protocol_of(wire)->hub;
 }
 
 /* ---- the handshake ------------------------------------------------------------------------ */
@@ -78,11 +84,11 @@ static int confirm_upgrade(struct lws *wire)
 	if (!strcasecmp(upgrade, "websocket"))
 		refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
 	else if (!strcasecmp(upgrade, "h2c"))
-		refusal = hc_handshake_read_plain(hub_of(wire), wire);
+		refusal = hc_handshake_read_plain(&handshake, hub_of(wire), wire);
 	else
 		return -1; /* the library has answered with 403 */
-	if (!refusal)
-		return 0;
+	if (!refusal) /* a stream is not served over HTTP/2 either */
+		return handshake.is_sse ? -1 : 0;
 	refuse(wire, refusal);
 	return 1;
 }
@@ -126,10 +132,57 @@ static int establish(struct lws *wire, struct hc_session *session)
 	return hc_entry_open(session, &handshake) ? 0 : -1;
 }
 
-static int answer_plain_http(struct lws *wire)
+/* ---- streams ------------------------------------------------------------------------------ */
+
+static int open_stream(struct lws *wire, struct hc_session *session,
+		       struct hc_stream_request *request)
 {
-	refuse(wire, hc_handshake_read_plain(hub_of(wire), wire));
+	*session = (struct hc_session){
+		.hub = hub_of(wire),
+		.wire = wire,
+		.endpoint = request->handshake.endpoint,
+		.encoding = request->handshake.encoding,
+		.subscription = hc_take(request->subscription),
+	};
+	name_peer(session);
+	if (!hc_stream_begin(wire, session->hub, request) ||
+	    hc_lookout_add(protocol_of(wire)->streams, lws_get_socket_fd(wire), session) < 0)
+		return -1;
+	return hc_entry_admit(session, &request->handshake, request->grant) ? 0 : -1;
+}
+
+static int answer_plain_http(struct lws *wire, struct hc_session *session)
+{
+	HC_CLEANUP(hc_stream_request_deinit)
+	struct hc_stream_request request = HC_STREAM_REQUEST_NULL;
+	const struct hc_refusal *refusal = hc_stream_request_read(&request, hub_of(wire), wire);
+
+	if (!refusal)
+		return open_stream(wire, session, &request);
+	refuse(wire, refusal);
 	return -1;
+}
+
+/* Its client has left, or says something: neither leaves a stream to go on with. */
+static void end_stream(void *whom)
+{
+	struct hc_session *session = whom;
+
+	hc_wire_kill(session->wire);
+}
+
+static int write_stream(struct hc_session *session)
+{
+	hc_session_on_writable(session);
+	return session->close_sent && !hc_wire_is_blocked(session->wire) ? -1 : 0;
+}
+
+static void close_stream(struct hc_session *session)
+{
+	if (!session || !session->hub)
+		return; /* a request that was refused */
+	hc_lookout_remove(protocol_of(session->wire)->streams, lws_get_socket_fd(session->wire));
+	hc_session_close(session);
 }
 
 /* ---- messages ----------------------------------------------------------------------------- */
@@ -224,7 +277,12 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		return confirm_upgrade(wire);
 	case LWS_CALLBACK_HTTP:
-		return answer_plain_http(wire);
+		return answer_plain_http(wire, session);
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return write_stream(session);
+	case LWS_CALLBACK_CLOSED_HTTP:
+		close_stream(session);
+		return 0;
 	case LWS_CALLBACK_ESTABLISHED:
 		return establish(wire, session);
 	case LWS_CALLBACK_RECEIVE:
@@ -289,6 +347,10 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	info.max_http_header_pool = HEADER_TABLES;
 	info.fd_limit_per_thread = fd_limit();
 	info.retry_and_idle_policy = &protocol->liveness;
+	if (hc_lookout_new(&protocol->streams, hub->loop, end_stream) < 0) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "no descriptor for an epoll set");
+		return -EMFILE;
+	}
 	protocol->context = lws_create_context(&info);
 	if (protocol->context)
 		protocol->vhost = lws_create_vhost(protocol->context, &info);
@@ -326,6 +388,7 @@ struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol)
 			(void)uv_run(loop, UV_RUN_NOWAIT);
 		lws_context_destroy(protocol->context);
 	}
+	protocol->streams = hc_lookout_free(protocol->streams);
 	free(protocol);
 	return NULL;
 }

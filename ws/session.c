@@ -36,9 +36,14 @@ bool hc_session_write(struct hc_session *session, struct hc_str bytes)
 	return false;
 }
 
+static bool is_stream(const struct hc_session *session)
+{
+	return session->encoding.framing == HC_FRAMING_SSE;
+}
+
 static void set_paused(struct hc_session *session, bool paused)
 {
-	if (session->paused == paused)
+	if (session->paused == paused || is_stream(session)) /* nobody reads from a stream */
 		return;
 	session->paused = paused;
 	hc_wire_pause_reading(session->wire, paused);
@@ -166,19 +171,26 @@ static void flush_waiting(struct hc_session *session)
 
 /*
  * The close frame is ours: libwebsockets on libuv drops a connection without one when a WRITEABLE
- * callback asks for the close.
+ * callback asks for the close. Nobody answers to the end of a stream: the wire is closed once that
+ * has left.
  */
 static void send_close(struct hc_session *session)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer frame = HC_BUFFER_NULL;
+	struct hc_farewell farewell = {
+		.code = session->close_code,
+		.reason = hc_str(session->close_reason),
+		.retry_after_ms = session->retry_after_ms,
+	};
 
-	hc_framing_append_close(&frame, session->encoding.framing, session->close_code,
-				hc_str(session->close_reason));
+	hc_framing_append_close(&frame, session->encoding.framing, &farewell);
 	session->close_sent = true;
 	if (frame.failed)
 		hc_wire_kill(session->wire);
 	else if (hc_session_write(session, (struct hc_str){ frame.data, frame.len }))
 		hc_wire_await_close(session->wire);
+	if (is_stream(session))
+		hc_wire_want_write(session->wire);
 }
 
 void hc_session_on_writable(struct hc_session *session)
@@ -265,8 +277,8 @@ bool hc_session_refilter(struct hc_session *session)
 
 	if (session->subscription)
 		filter = hc_subscription_filter(session->subscription, session->hub->types);
-	else if (session->endpoint->start == HC_START_NONE)
-		filter = HC_FILTER_NONE;
+	else if (session->endpoint->start == HC_START_NONE && !is_stream(session))
+		filter = HC_FILTER_NONE; /* a stream could never ask for more */
 	return hc_session_set_filter(session, &filter);
 }
 
@@ -286,6 +298,15 @@ static void send_snapshot(struct hc_session *session)
 	pass_on(session);
 }
 
+static void send_hello(struct hc_session *session, const struct hc_position *since)
+{
+	char head[HC_POSITION_MAX];
+
+	hc_hub_head(session->hub, head);
+	hc_framing_append_hello(&session->waiting, session->encoding.framing, since ? NULL : head);
+	pass_on(session);
+}
+
 void hc_session_open(struct hc_session *session)
 {
 	link_in(session, session->hub->sessions);
@@ -302,6 +323,7 @@ bool hc_session_begin(struct hc_session *session, const struct hc_position *sinc
 {
 	if (!hc_session_refilter(session))
 		return false;
+	send_hello(session, since);
 	if (session->is_greeted)
 		hc_greeting_tell(session);
 	if (since)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A session: one client, which is a cursor into the log (cursor.h) and little else.
+ * A session: one client, of a WebSocket or a stream, which is a cursor into the log (cursor.h) and
+ * little else.
  *
  * What it holds in memory for a client that does not read is bounded: the answers to its own
  * messages, for which its reading is stopped.
@@ -37,20 +38,21 @@ struct hc_session {
 	uint64_t cursor;   /* the slot it gets next, while it is behind and not in the log */
 	uint64_t sequence; /* the newest it has been given, while it is behind */
 	struct hc_catchup_job *job;	      /* a question to the log that is not answered yet */
-	struct hc_subscription *subscription; /* NULL: everything the endpoint has */
+	struct hc_subscription *subscription; /* owned; NULL: everything the endpoint has */
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	size_t incoming_text_len;	      /* bytes of it that are known to be text */
 	uint64_t connected_unix_ms;
-	int64_t warn_unix_ms;  /* when to tell that its token ends soon */
-	uint64_t sent_ms;      /* loop time: the last message to it */
-	uint64_t progress_ms;  /* loop time: when its socket last took something */
-	int unsent;	       /* bytes, at the last look */
-	uint16_t close_code;   /* not 0: it is to be closed */
-	char *close_reason;    /* owned; NULL for none */
-	uint32_t n_fragments;  /* of the message that is coming in, so far */
-	struct hc_bucket said; /* its messages */
-	bool close_sent;       /* nothing more is to be sent */
+	int64_t warn_unix_ms;	 /* when to tell that its token ends soon */
+	uint64_t sent_ms;	 /* loop time: the last message to it */
+	uint64_t progress_ms;	 /* loop time: when its socket last took something */
+	int unsent;		 /* bytes, at the last look */
+	uint16_t close_code;	 /* not 0: it is to be closed */
+	char *close_reason;	 /* owned; NULL for none */
+	uint32_t retry_after_ms; /* when to come back; 0: as always */
+	uint32_t n_fragments;	 /* of the message that is coming in, so far */
+	struct hc_bucket said;	 /* its messages */
+	bool close_sent;	 /* nothing more is to be sent */
 	bool behind;
 	bool in_log;	 /* behind, and the ring does not reach back that far */
 	bool paused;	 /* its messages are not taken for now */
@@ -81,7 +83,8 @@ void hc_session_open(struct hc_session *session);
  * hc_session_begin() - it is let in: from now on it gets events
  * @since: its position, or NULL
  *
- * Return: whether there was memory.
+ * It may have a subscription already. Return: whether there was memory; if there was none, close it
+ * nevertheless.
  */
 bool hc_session_begin(struct hc_session *session, const struct hc_position *since);
 

@@ -219,7 +219,7 @@ Test(framing, each_has_its_own_begin_ping_and_end)
 		{ HC_FRAMING_WEBSOCKET, "\x81\x0f{\"type\":\"ping\"}\x88\x06\x0f\xa8slow" },
 		{ HC_FRAMING_DEFLATE, "\x81\x0f{\"type\":\"ping\"}\x88\x06\x0f\xa8slow" },
 		{ HC_FRAMING_SSE, ": connected\nretry: 1000\nid: 0123456789abcdef-7\n\n"
-				  ": ping\n\n: closing, 4008 slow\n\n" },
+				  ": ping\n\n: closing, 4008 slow\nretry: 2500\n\n" },
 	};
 
 	for (size_t i = 0; i < HC_ARRAY_LEN(cases); i++) {
@@ -227,7 +227,8 @@ Test(framing, each_has_its_own_begin_ping_and_end)
 
 		hc_framing_append_hello(&buffer, cases[i].framing, "0123456789abcdef-7");
 		hc_framing_append_ping(&buffer, cases[i].framing);
-		hc_framing_append_close(&buffer, cases[i].framing, 4008, HC_STR("slow"));
+		hc_framing_append_close(&buffer, cases[i].framing,
+					&(struct hc_farewell){ 4008, HC_STR("slow"), 2500 });
 		expect_text(&buffer, cases[i].text);
 	}
 }
