@@ -192,9 +192,41 @@ static bool has_key_field(const json_t *payload, const char *key)
 	return false;
 }
 
+static bool is_of_type(const json_t *payload, const char *field, const char *name)
+{
+	const json_t *type = json_object_get(
+		json_object_get(json_object_get(payload, "properties"), field), "type");
+	const json_t *one;
+	size_t i;
+
+	if (json_is_string(type))
+		return !strcmp(json_string_value(type), name);
+	json_array_foreach(type, i, one)
+	{
+		if (json_is_string(one) && !strcmp(json_string_value(one), name))
+			return true;
+	}
+	return false;
+}
+
+static int read_changed(struct entry *entry, struct reader *reader, const json_t *changed)
+{
+	if (!changed)
+		return 0;
+	if (!json_is_string(changed) ||
+	    !is_of_type(entry->type.payload, json_string_value(changed), "object"))
+		return reject_at(reader, "changed",
+				 reject(reader, "must be the name of a field that is an object"));
+	if (!is_of_type(entry->type.payload, "changed", "array"))
+		return reject_at(reader, "changed",
+				 reject(reader, "the payload has no array \"changed\" for it"));
+	entry->type.changed_field = json_string_value(changed);
+	return 0;
+}
+
 static int read_retained(struct entry *entry, struct reader *reader, const json_t *retained)
 {
-	static const char *const known[] = { "key", "cleared_by", NULL };
+	static const char *const known[] = { "key", "cleared_by", "changed", NULL };
 	const json_t *key = json_object_get(retained, "key");
 	const json_t *name;
 	size_t i;
@@ -224,7 +256,7 @@ static int read_retained(struct entry *entry, struct reader *reader, const json_
 			return reject_at(reader, "cleared_by",
 					 reject(reader, "must be names of types"));
 	}
-	return 0;
+	return read_changed(entry, reader, json_object_get(retained, "changed"));
 }
 
 static int read_optional(struct entry *entry, struct reader *reader, const json_t *object)

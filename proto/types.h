@@ -8,8 +8,12 @@
  *     "types": { "device.mounted": { "description": "...", "payload": { schema },
  *                                    "channel": "...",       (optional: other than the domain's)
  *                                    "retained": { "key": "mount_path",
- *                                                  "cleared_by": ["device.unmounted"] },
+ *                                                  "cleared_by": ["device.unmounted"],
+ *                                                  "changed": "device" },
  *                                    "volatile": true } } }  (both optional)
+ *
+ * "changed" names a field of the payload, an object: the hub compares it with that of the last
+ * event of the same key, and adds what differs as the field "changed" if the publisher did not.
  */
 #pragma once
 
@@ -29,8 +33,9 @@ struct hc_type {
 	const char *channel;
 	const char *description;
 	const struct hc_schema *schema;
-	const json_t *payload;	  /* the schema as it stands in the file, its $defs within */
-	const char *retained_key; /* payload field; "" = one for the type; NULL = not retained */
+	const json_t *payload;	   /* the schema as it stands in the file, its $defs within */
+	const char *retained_key;  /* payload field; "" = one for the type; NULL = not retained */
+	const char *changed_field; /* payload field, an object, that is compared; or NULL */
 	const struct hc_type
 		*clears;  /* an event of this type clears the retained one of that type */
 	uint16_t index;	  /* 0 .. hc_types_count() - 1, in the order of names */

@@ -20,6 +20,17 @@ enum hc_batch_result {
 	HC_BATCH_E_UNAVAILABLE, /* the log failed: unknown whether stored */
 };
 
+/**
+ * struct hc_batch_guess - a record that was made in the belief that another one comes before it
+ *
+ * If that one is not taken, which is known only when the batch is committed, @other is right.
+ */
+struct hc_batch_guess {
+	size_t index;		 /* of the record */
+	struct hc_record *upon;	 /* a reference of the batch's own */
+	struct hc_record *other; /* likewise */
+};
+
 struct hc_batch;
 typedef void hc_batch_done_fn(struct hc_batch *batch);
 
@@ -33,6 +44,8 @@ struct hc_batch {
 	int64_t now_unix_ms;
 	enum hc_batch_result result;
 	char error[128]; /* why, for the last two results */
+	struct hc_batch_guess *guesses;
+	size_t n_guesses;
 	size_t n;
 	struct hc_record *records[]; /* each with a reference of the batch's own */
 };
@@ -41,6 +54,27 @@ struct hc_batch {
 struct hc_batch *hc_batch_new(size_t n);
 struct hc_batch *hc_batch_free(struct hc_batch *batch);
 HC_DEFINE_CLEANUP(struct hc_batch *, hc_batch_free);
+
+/**
+ * hc_batch_replace() - put another record in the place of one
+ * @record: consumed if there is memory
+ * @upon:   what @record is made upon: if that is not taken, the old one is to be committed; NULL:
+ *          @record is right in any case
+ *
+ * Return: whether there was memory; else everything is as before.
+ */
+bool hc_batch_replace(struct hc_batch *batch, size_t index, struct hc_record *record,
+		      struct hc_record *upon);
+
+/**
+ * hc_batch_take() - a store begins to commit a batch that is new: decide which records
+ *
+ * On the thread that commits, batch after batch in the order of the log.
+ */
+void hc_batch_take(struct hc_batch *batch);
+
+/** hc_batch_lose() - the commit has failed: nothing may be built upon its records, now and later */
+void hc_batch_lose(struct hc_batch *batch);
 
 /** hc_batch_is_logged() - whether any of its records goes to the log */
 bool hc_batch_is_logged(const struct hc_batch *batch);

@@ -23,12 +23,13 @@
 
 void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch)
 {
+	hc_latest_take(hub->latest, hub->state, batch);
 	hc_writer_submit(hub->writer, batch);
 }
 
 void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 {
-	for (size_t i = 0; i < batch->n; i++) {
+	for (size_t i = 0; batch->result == HC_BATCH_OK_ && i < batch->n; i++) {
 		struct hc_record *record = batch->records[i];
 
 		hc_ring_append(hub->ring, record);
@@ -38,6 +39,7 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 			hc_err("out of memory: the retained %s is not the newest any more",
 			       record->type->name);
 	}
+	hc_latest_forget(hub->latest, batch);
 }
 
 /* How long what a flush has just shown took to get to the clients; O(new events). */
@@ -79,9 +81,8 @@ static void on_announced(struct hc_batch *batch)
 {
 	struct hc_hub *hub = batch->owner;
 
-	if (batch->result == HC_BATCH_OK_)
-		hc_hub_admit(hub, batch);
-	else
+	hc_hub_admit(hub, batch);
+	if (batch->result != HC_BATCH_OK_)
 		hc_err("cannot publish %s: %s, it is lost", batch->records[0]->type->name,
 		       batch->error);
 	(void)hc_batch_free(batch);
@@ -175,7 +176,8 @@ static int open_log(struct hc_hub *hub, struct hc_fault *fault)
 		return r;
 	set_framing(hub);
 	hub->state = hc_state_new();
-	if (!hub->state)
+	hub->latest = hc_latest_new();
+	if (!hub->state || !hub->latest)
 		return -ENOMEM;
 	r = hc_store_read_retained(hub->store, restore, hub);
 	if (r < 0)
@@ -277,6 +279,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->endpoints = hc_endpoints_free(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
 	hub->ring = hc_ring_free(hub->ring);
+	hub->latest = hc_latest_free(hub->latest);
 	hub->state = hc_state_free(hub->state);
 	hub->store = hc_store_free(hub->store);
 	hub->tickets = hc_tickets_free(hub->tickets);

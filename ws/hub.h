@@ -12,6 +12,7 @@
 #include "ws/auth.h"
 #include "ws/catchup.h"
 #include "ws/endpoint.h"
+#include "ws/latest.h"
 #include "ws/lost.h"
 #include "ws/ring.h"
 #include "ws/state.h"
@@ -36,6 +37,7 @@ struct hc_hub {
 	struct hc_store *store;
 	struct hc_ring *ring;
 	struct hc_state *state;
+	struct hc_latest *latest;
 	struct hc_endpoints *endpoints;
 	struct hc_audiences *audiences;
 	struct hc_catchup *catchup;
@@ -79,9 +81,9 @@ bool hc_hub_is_idle(const struct hc_hub *hub);
 void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch);
 
 /**
- * hc_hub_admit() - what done functions do first: show the events of a committed batch
+ * hc_hub_admit() - what done functions do first, whatever the result: take note of it
  *
- * They go to the ring and the state; clients get them at the end of the turn.
+ * Committed events go to the ring and the state; clients get them at the end of the turn.
  */
 void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch);
 

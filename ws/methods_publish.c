@@ -195,8 +195,7 @@ static void on_done(struct hc_batch *batch)
 	struct hc_peer *peer = batch->owner;
 
 	peer->hub->stats.publishes[batch->result]++;
-	if (batch->result == HC_BATCH_OK_)
-		hc_hub_admit(peer->hub, batch);
+	hc_hub_admit(peer->hub, batch);
 	if (batch->result == HC_BATCH_OK_ || batch->result == HC_BATCH_REPEATED)
 		answer(peer, batch);
 	else

@@ -10,6 +10,7 @@
 struct hc_record {
 	unsigned int n_refs; /* of the loop thread; other threads only borrow */
 	uint64_t sequence;   /* set when it is committed; 0 for a volatile event */
+	bool is_taken;	     /* of the writer thread: its batch is or was being committed */
 	const struct hc_type *type;
 	int64_t timestamp_unix_ms;
 	uint64_t taken_ns;	 /* CLOCK_MONOTONIC: when it was published; 0: by the hub itself */

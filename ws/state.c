@@ -92,6 +92,18 @@ struct hc_record *hc_state_find(const struct hc_state *state, const struct hc_ty
 	return found ? found->record : NULL;
 }
 
+struct hc_record *hc_state_get(const struct hc_state *state, const struct hc_type *type,
+			       struct hc_str key)
+{
+	size_t key_len = sizeof(type->index) + key.len;
+	struct entry *probe = entry_new(type, key), *found = NULL;
+
+	if (probe)
+		HASH_FIND(hh, state->entries, probe->key, key_len, found);
+	free(probe);
+	return found ? found->record : NULL;
+}
+
 void hc_state_each(const struct hc_state *state, const struct hc_type *type, hc_state_fn *fn,
 		   void *context)
 {

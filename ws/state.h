@@ -25,6 +25,10 @@ bool hc_state_apply(struct hc_state *state, struct hc_record *record);
 /** hc_state_find() - the retained event of a type without key, or NULL; borrowed */
 struct hc_record *hc_state_find(const struct hc_state *state, const struct hc_type *type);
 
+/** hc_state_get() - the retained event of a type and a key, or NULL; borrowed */
+struct hc_record *hc_state_get(const struct hc_state *state, const struct hc_type *type,
+			       struct hc_str key);
+
 typedef void hc_state_fn(void *context, struct hc_record *record);
 
 /** hc_state_each() - every retained event, or those of @type if it is not NULL; oldest first */

@@ -60,7 +60,8 @@ HC_DEFINE_CLEANUP(struct hc_store *, hc_store_free);
  *
  * Sets the result of each batch, and the sequence of each record of those that succeed. All that
  * are new succeed or fail together; each is answered by its own result. Volatile records are left
- * alone.
+ * alone. Backends call hc_batch_take() for each batch that is new, before they look at its records,
+ * and hc_batch_lose() for each that fails.
  */
 void hc_store_append(struct hc_store *store, struct hc_batch **batches, size_t n);
 

@@ -143,12 +143,14 @@ static void append_batch(struct memory_store *store, struct hc_batch *batch)
 		repeat(batch, known);
 		return;
 	}
+	hc_batch_take(batch);
 	for (size_t i = 0; i < batch->n; i++) {
 		rows[i] = row_new(batch->records[i]);
 		if (rows[i])
 			continue;
 		while (i--)
 			free(rows[i]);
+		hc_batch_lose(batch);
 		batch->result = HC_BATCH_E_FULL;
 		strcpy(batch->error, "out of memory");
 		return;

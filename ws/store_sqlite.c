@@ -212,6 +212,7 @@ static int insert_batch(struct sqlite_store *store, struct hc_batch *batch, uint
 
 	if (repeat_if_known(store, batch))
 		return SQLITE_OK;
+	hc_batch_take(batch);
 	if (batch->key[0])
 		r = insert_key(store, batch, *newest + 1);
 	for (size_t i = 0; i < batch->n && !r; i++)
@@ -240,6 +241,7 @@ static void fail_all(struct sqlite_store *store, struct hc_batch **batches, size
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < batches[i]->n; j++)
 			batches[i]->records[j]->sequence = 0;
+		hc_batch_lose(batches[i]);
 		batches[i]->result = full ? HC_BATCH_E_FULL : HC_BATCH_E_UNAVAILABLE;
 		(void)snprintf(batches[i]->error, sizeof(batches[i]->error), "%s: %s", store->path,
 			       sqlite3_errmsg(store->writer));

@@ -115,8 +115,10 @@ static void commit(struct hc_writer *writer, struct hc_batch **group, size_t n)
 			return;
 		}
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		hc_batch_take(group[i]);
 		group[i]->result = HC_BATCH_OK_;
+	}
 }
 
 static void *write_groups(void *argument)

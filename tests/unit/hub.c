@@ -148,7 +148,8 @@ static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 		.deflate_min = 100,
 	};
 	hub->state = hc_state_new();
-	cr_assert(hub->state);
+	hub->latest = hc_latest_new();
+	cr_assert(hub->state && hub->latest);
 	cr_assert_eq(hc_ring_new(&hub->ring, ring_bytes, &hub->framing, hub->store->newest), 0);
 	cr_assert_eq(hc_audiences_new(&hub->audiences, hub->ring), 0);
 	cr_assert_eq(hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints, ""), 0);
@@ -184,6 +185,7 @@ void test_hub_close(struct test_hub *test)
 	hub->endpoints = hc_endpoints_free(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
 	hub->ring = hc_ring_free(hub->ring);
+	hub->latest = hc_latest_free(hub->latest);
 	hub->state = hc_state_free(hub->state);
 	hub->store = hc_store_free(hub->store);
 	hub->tickets = hc_tickets_free(hub->tickets);

@@ -170,6 +170,14 @@ Test(types, mounts_are_retained_until_they_are_unmounted)
 	cr_expect_eq(unmounted->clears, mounted);
 }
 
+Test(types, the_device_is_what_changes_of_a_device)
+{
+	HC_CLEANUP(hc_types_freep) struct hc_types *types = load_shipped();
+
+	cr_expect_str_eq(hc_types_find(types, HC_STR("device.status"))->changed_field, "device");
+	cr_expect_null(hc_types_find(types, HC_STR("device.mounted"))->changed_field);
+}
+
 Test(types, one_state_is_retained_where_there_is_one)
 {
 	static const char *const names[] = { "device.status", "detector.status", "system.health",
@@ -463,6 +471,11 @@ static const struct broken_case broken[] = {
 	{ FILE_OF("\"x.y\":" TYPE(",\"retained\":{\"key\":\"id\"}")), NULL,
 	  "\"id\" must be a required field of the payload, a string or an integer",
 	  "/types/x.y/retained/key" },
+	{ FILE_OF("\"x.y\":" TYPE(",\"retained\":{\"key\":\"\",\"changed\":\"d\"}")), NULL,
+	  "must be the name of a field that is an object", "/types/x.y/retained/changed" },
+	{ FILE_OF("\"x.y\":{\"description\":\"d\",\"payload\":{\"type\":\"object\",\"properties\":"
+		  "{\"d\":{\"type\":\"object\"}}},\"retained\":{\"key\":\"\",\"changed\":\"d\"}}"),
+	  NULL, "the payload has no array \"changed\" for it", "/types/x.y/retained/changed" },
 	{ FILE_OF("\"x.y\":" TYPE(",\"retained\":{\"key\":\"\",\"cleared_by\":\"x.z\"}")), NULL,
 	  "must be an array of types", "/types/x.y/retained/cleared_by" },
 	{ FILE_OF("\"x.y\":" TYPE(RETAINED("", "[1]"))), NULL, "must be names of types",
