@@ -55,6 +55,11 @@ struct hc_conf {
 		enum hc_durability durability;
 	} log;
 	struct { /* [clients] */
+		uint32_t max;		  /* in all; 0: what descriptors allow */
+		uint32_t max_per_address; /* an IPv6 /64 is one; 0: half of all */
+		uint32_t max_per_user;	  /* 0: half of all */
+		uint32_t accept_rate;	  /* new ones a second; 0: no limit */
+		struct hc_list trusted_proxies; /* networks whose X-Forwarded-For is believed */
 		uint64_t send_buffer_bytes;
 		uint64_t message_max_bytes;
 		uint32_t stall_timeout_ms;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "conf/network.h"
 #include "conf/option.h"
 #include "conf/value.h"
 #include "proto/log.h"
@@ -101,6 +102,21 @@ const struct hc_option hc_options[] = {
 	    "What acknowledged events survive: disk (a power cut), process (a crash), none.", RESTART },
 	  HC_OPTION_CHOICE, AT(log.durability), 0, 0, durabilities },
 
+	{ { "clients", "max", "0",
+	    "Clients in all; 0: as many as there are file descriptors for.", RELOAD },
+	  HC_OPTION_U32, AT(clients.max), 0, 1000000, NULL },
+	{ { "clients", "max_per_address", "0",
+	    "Clients from one address, or one IPv6 /64; 0: half of all.", RELOAD },
+	  HC_OPTION_U32, AT(clients.max_per_address), 0, 1000000, NULL },
+	{ { "clients", "max_per_user", "0",
+	    "Clients with tokens of one user; 0: half of all.", RELOAD },
+	  HC_OPTION_U32, AT(clients.max_per_user), 0, 1000000, NULL },
+	{ { "clients", "accept_rate", "1000",
+	    "New clients a second, the others wait; 0: any number.", RELOAD },
+	  HC_OPTION_U32, AT(clients.accept_rate), 0, 1000000, NULL },
+	{ { "clients", "trusted_proxies", "",
+	    "Addresses or networks of proxies that connect over TCP and whose X-Forwarded-For is believed.", RELOAD },
+	  HC_OPTION_NETWORKS, AT(clients.trusted_proxies), 0, 0, NULL },
 	{ { "clients", "send_buffer", "64K",
 	    "Socket buffer of a client: all the memory that a stalled one costs.", RELOAD },
 	  HC_OPTION_BYTES, AT(clients.send_buffer_bytes), 4 * KIB, 16 * MIB, NULL },
@@ -314,6 +330,8 @@ static bool item_fits(const struct hc_option *option, const char *item)
 		return hc_endpoint_path_is_valid(item);
 	case HC_OPTION_ORIGINS:
 		return !strcmp(item, "same") || !strcmp(item, "*") || is_origin(item);
+	case HC_OPTION_NETWORKS:
+		return hc_network_parse(&(struct hc_network){ 0 }, hc_str(item));
 	default:
 		return true;
 	}
@@ -404,6 +422,7 @@ void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_o
 		[HC_OPTION_PATHS] = "absolute paths",
 		[HC_OPTION_PATTERNS] = "patterns of event types, such as alert.* job.progress",
 		[HC_OPTION_ORIGINS] = "same, *, or origins such as https://example.org:8443",
+		[HC_OPTION_NETWORKS] = "addresses or networks such as 10.0.0.0/8",
 		[HC_OPTION_ENDPOINTS] = "paths such as /ws/events or /ws/{user_id}",
 	};
 	char min[HC_VALUE_TEXT_MAX], max[HC_VALUE_TEXT_MAX];

@@ -25,6 +25,7 @@ enum hc_option_kind {
 	HC_OPTION_PATTERNS,  /* a list of subscription patterns */
 	HC_OPTION_ENDPOINTS, /* a list of endpoint paths */
 	HC_OPTION_ORIGINS,   /* a list of web origins, "same" or "*" */
+	HC_OPTION_NETWORKS,  /* a list of addresses and networks */
 };
 
 struct hc_choice {

@@ -53,6 +53,14 @@ DEFINE_REFUSAL(too_long, "431 Request Header Fields Too Large", "too_large",
 	       "the path, an argument or a header is too long", "");
 DEFINE_REFUSAL(draining, "503 Service Unavailable", "unavailable", "the hub is stopping: try again",
 	       "Retry-After: 1\r\n");
+DEFINE_REFUSAL(full, "503 Service Unavailable", "unavailable",
+	       "there are as many clients as may be: try again later", "Retry-After: 10\r\n");
+DEFINE_REFUSAL(full_address, "503 Service Unavailable", "unavailable",
+	       "there are as many clients from your address as may be: close one of them",
+	       "Retry-After: 10\r\n");
+DEFINE_REFUSAL(full_user, "503 Service Unavailable", "unavailable",
+	       "there are as many clients of your user as may be: close one of them",
+	       "Retry-After: 10\r\n");
 DEFINE_REFUSAL(bad_http, "505 HTTP Version Not Supported", "malformed",
 	       "a WebSocket needs HTTP/1.1", "");
 
@@ -316,6 +324,17 @@ const struct hc_refusal *hc_handshake_read_plain(struct hc_handshake *ret, const
 		refusal = &draining;
 	ret->encoding.framing = HC_FRAMING_SSE;
 	return refusal;
+}
+
+const struct hc_refusal *hc_handshake_surplus(enum hc_verdict verdict)
+{
+	static const struct hc_refusal *const refusals[HC_VERDICT_MAX_] = {
+		[HC_VERDICT_FULL] = &full,
+		[HC_VERDICT_ADDRESS] = &full_address,
+		[HC_VERDICT_USER] = &full_user,
+	};
+
+	return refusals[verdict];
 }
 
 /* ---- refusing ----------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "ws/admission.h"
 #include "ws/hub.h"
 #include "ws/jwt.h"
 #include "ws/origin.h"
@@ -58,6 +59,9 @@ const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struc
  */
 const struct hc_refusal *hc_handshake_read_plain(struct hc_handshake *ret, const struct hc_hub *hub,
 						 struct lws *wire);
+
+/** hc_handshake_surplus() - why a guest is refused; NULL for one that is welcome */
+const struct hc_refusal *hc_handshake_surplus(enum hc_verdict verdict);
 
 /** hc_handshake_refuse() - send the refusal; the caller then lets the connection close */
 void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal);

@@ -12,6 +12,7 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/admission.h"
 #include "ws/detector.h"
 #include "ws/feed.h"
 #include "ws/hub.h"
@@ -200,6 +201,8 @@ static int open_fan_out(struct hc_hub *hub)
 	if (!r)
 		r = hc_writer_new(&hub->writer, hub->loop, hub->store, show, hub);
 	if (!r)
+		r = hc_admission_new(&hub->admission, hc_admission_raise_limit(), hub->conf);
+	if (!r)
 		r = hc_sessions_new(&hub->sessions, hub);
 	return r;
 }
@@ -276,6 +279,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	while (uv_run(hub->loop, UV_RUN_NOWAIT))
 		; /* handles close, and the last jobs end */
 	hub->catchup = hc_catchup_free(hub->catchup);
+	hub->admission = hc_admission_free(hub->admission);
 	hub->endpoints = hc_endpoints_free(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
 	hub->ring = hc_ring_free(hub->ring);

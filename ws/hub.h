@@ -21,6 +21,7 @@
 #include "ws/tickets.h"
 #include "ws/writer.h"
 
+struct hc_admission;
 struct hc_detector;
 struct hc_metrics;
 struct hc_peers;
@@ -42,9 +43,10 @@ struct hc_hub {
 	struct hc_audiences *audiences;
 	struct hc_catchup *catchup;
 	struct hc_writer *writer;
-	struct hc_sessions *sessions; /* WebSocket clients */
-	struct hc_peers *peers;	      /* programs on the UNIX socket */
-	struct hc_detector *detector; /* the loader, when it is there */
+	struct hc_admission *admission; /* who may come in */
+	struct hc_sessions *sessions;	/* WebSocket clients */
+	struct hc_peers *peers;		/* programs on the UNIX socket */
+	struct hc_detector *detector;	/* the loader, when it is there */
 	struct hc_metrics *metrics;
 	uint64_t lost[HC_LOST_MAX_]; /* events, by stage */
 	struct hc_stats stats;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -30,6 +31,7 @@ struct hc_listener {
 	uv_poll_t poll;
 	uv_timer_t rest;
 	hc_listener_fn *fn;
+	hc_listener_gate_fn *gate; /* or NULL */
 	void *context;
 	unsigned int n_handles; /* not yet closed */
 	struct hc_log_limit out_of_fds;
@@ -44,13 +46,18 @@ static void on_rested(uv_timer_t *timer)
 	(void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
-static void rest(struct hc_listener *listener)
+static void rest(struct hc_listener *listener, uint64_t ms)
+{
+	(void)uv_poll_stop(&listener->poll);
+	(void)uv_timer_start(&listener->rest, on_rested, ms, 0);
+}
+
+static void rest_after_error(struct hc_listener *listener)
 {
 	if (hc_log_limited(&listener->out_of_fds))
 		hc_warn("cannot accept a connection: %s: trying again in %d ms", strerror(errno),
 			REST_MS);
-	(void)uv_poll_stop(&listener->poll);
-	(void)uv_timer_start(&listener->rest, on_rested, REST_MS, 0);
+	rest(listener, REST_MS);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -60,14 +67,20 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		uint64_t wait_ms = listener->gate ? listener->gate(listener->context) : 0;
+		int fd;
 
+		if (wait_ms) {
+			rest(listener, wait_ms);
+			return;
+		}
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			listener->fn(listener->context, fd);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			rest(listener);
+			rest_after_error(listener);
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;
 	}
@@ -81,6 +94,11 @@ static void on_closed(uv_handle_t *handle)
 		return;
 	free(listener->path);
 	free(listener);
+}
+
+void hc_listener_set_gate(struct hc_listener *listener, hc_listener_gate_fn *gate)
+{
+	listener->gate = gate;
 }
 
 struct hc_listener *hc_listener_free(struct hc_listener *listener)
@@ -164,6 +182,8 @@ int hc_listener_tcp(struct hc_listener **ret, uv_loop_t *loop, const char *addre
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)); /* fails on IPv4 */
+	/* One that says nothing waits in the kernel for that many seconds, tcp(7). */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&storage, len) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		hc_fault_set(fault, HC_FAULT_UNAVAILABLE,

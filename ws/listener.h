@@ -33,6 +33,17 @@ int hc_listener_tcp(struct hc_listener **ret, uv_loop_t *loop, const char *addre
 int hc_listener_unix(struct hc_listener **ret, uv_loop_t *loop, const char *path,
 		     hc_listener_fn *fn, void *context, struct hc_fault *fault);
 
+/** hc_listener_gate_fn - how long the next connection has to wait, in milliseconds; 0: not at all
+ */
+typedef uint64_t hc_listener_gate_fn(void *context);
+
+/**
+ * hc_listener_set_gate() - ask @gate, with the context of the listener, before each connection
+ *
+ * What has to wait stays in the kernel's backlog.
+ */
+void hc_listener_set_gate(struct hc_listener *listener, hc_listener_gate_fn *gate);
+
 /** hc_listener_port() - the TCP port it really has */
 uint16_t hc_listener_port(const struct hc_listener *listener);
 

@@ -8,6 +8,7 @@
 #include "conf/arguments.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/admission.h"
 #include "ws/drain.h"
 #include "ws/hub.h"
 #include "ws/listener.h"
@@ -33,6 +34,13 @@ static void on_client(void *context, int fd)
 	struct server *server = context;
 
 	hc_protocol_adopt(server->protocol, fd);
+}
+
+static uint64_t on_gate(void *context)
+{
+	struct server *server = context;
+
+	return hc_admission_wait_ms(server->hub->admission, uv_now(&server->loop));
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -71,6 +79,10 @@ static int start_listeners(struct server *server, const struct hc_conf *conf,
 	if (!r && conf->hub.web_socket[0])
 		r = hc_listener_unix(&server->web, &server->loop, conf->hub.web_socket, on_client,
 				     server, fault);
+	if (server->tcp)
+		hc_listener_set_gate(server->tcp, on_gate);
+	if (server->web)
+		hc_listener_set_gate(server->web, on_gate);
 	return r;
 }
 

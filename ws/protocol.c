@@ -11,12 +11,12 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "proto/fault.h"
 #include "proto/log.h"
 #include "proto/utf8.h"
+#include "ws/admission.h"
 #include "ws/entry.h"
 #include "ws/frame.h"
 #include "ws/handshake.h"
@@ -28,12 +28,11 @@
 
 #define RX_BUFFER_BYTES \
 	512 /* client messages are small; the memory of an idle client is not ours */
-#define TX_PACKET_BYTES	  (1 << 20) /* the largest write in one piece */
-#define HEADER_BYTES	  16384	    /* of one request: a large cookie or token */
-#define HEADER_TABLES	  256	    /* requests being read at once */
+#define TX_PACKET_BYTES	  (1 << 20)		   /* the largest write in one piece */
+#define HEADER_BYTES	  16384			   /* of one request: a large cookie or token */
+#define HEADER_TABLES	  HC_ADMISSION_PENDING_MAX /* requests being read at once */
 #define HANDSHAKE_SECONDS 10
-#define FDS_KEPT	  64 /* descriptors for everything that is not a client */
-#define CLOSING_TURNS	  8  /* of the loop; libuv closes a handle within two */
+#define CLOSING_TURNS	  8 /* of the loop; libuv closes a handle within two */
 
 struct hc_protocol {
 	struct hc_hub *hub;
@@ -71,6 +70,19 @@ static void refuse(struct lws *wire, const struct hc_refusal *refusal)
 {
 	hc_stats_refusal(&hub_of(wire)->stats, refusal->code);
 	hc_handshake_refuse(wire, refusal);
+	hc_guest_settle(lws_get_opaque_user_data(wire)); /* the library now waits for its close */
+}
+
+/* Whether there is a place for it. A proxy has said by now for whom it came. */
+static const struct hc_refusal *find_place(struct lws *wire)
+{
+	struct hc_guest *guest = lws_get_opaque_user_data(wire);
+	char forwarded[HEADER_BYTES];
+	int len;
+
+	len = lws_hdr_copy(wire, forwarded, sizeof(forwarded), WSI_TOKEN_X_FORWARDED_FOR);
+	hc_guest_forwarded(guest, (struct hc_str){ forwarded, len > 0 ? (size_t)len : 0 });
+	return hc_handshake_surplus(hc_guest_verdict(guest));
 }
 
 static int confirm_upgrade(struct lws *wire)
@@ -81,36 +93,26 @@ static int confirm_upgrade(struct lws *wire)
 
 	if (lws_hdr_copy(wire, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
-	if (!strcasecmp(upgrade, "websocket"))
-		refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
-	else if (!strcasecmp(upgrade, "h2c"))
-		refusal = hc_handshake_read_plain(&handshake, hub_of(wire), wire);
-	else
+	if (strcasecmp(upgrade, "websocket") != 0 && strcasecmp(upgrade, "h2c") != 0)
 		return -1; /* the library has answered with 403 */
+	refusal = find_place(wire);
+	if (!refusal && !strcasecmp(upgrade, "websocket"))
+		refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
+	else if (!refusal)
+		refusal = hc_handshake_read_plain(&handshake, hub_of(wire), wire);
 	if (!refusal) /* a stream is not served over HTTP/2 either */
 		return handshake.is_sse ? -1 : 0;
 	refuse(wire, refusal);
 	return 1;
 }
 
-/* A client through Apache has no address of its own: the last one that Apache wrote is the nearest
- * truth. */
 static void name_peer(struct hc_session *session)
 {
-	char forwarded[256];
-	const char *last;
+	const struct hc_guest *guest = lws_get_opaque_user_data(session->wire);
 
-	if (lws_hdr_copy(session->wire, forwarded, sizeof(forwarded), WSI_TOKEN_X_FORWARDED_FOR) >
-	    0) {
-		last = strrchr(forwarded, ',');
-		last = last ? last + 1 + strspn(last + 1, " ") : forwarded;
-		(void)snprintf(session->peer, sizeof(session->peer), "%.*s",
-			       (int)strspn(last, "0123456789abcdefABCDEF.:"), last);
-		return;
-	}
-	if (!lws_get_peer_simple(session->wire, session->peer, sizeof(session->peer)) ||
-	    !session->peer[0])
-		(void)snprintf(session->peer, sizeof(session->peer), "unix");
+	hc_address_format(session->peer, hc_guest_address(guest));
+	if (!session->peer[0])
+		strcpy(session->peer, "unix");
 }
 
 static int establish(struct lws *wire, struct hc_session *session)
@@ -118,7 +120,8 @@ static int establish(struct lws *wire, struct hc_session *session)
 	struct hc_hub *hub = hub_of(wire);
 	struct hc_handshake handshake;
 
-	if (hc_handshake_read(&handshake, hub,
+	if (find_place(wire) ||
+	    hc_handshake_read(&handshake, hub,
 			      wire)) /* authoritative: also where the other did not run */
 		return -1;
 	*session = (struct hc_session){
@@ -129,6 +132,7 @@ static int establish(struct lws *wire, struct hc_session *session)
 		.is_greeted = handshake.is_greeted,
 	};
 	name_peer(session);
+	hc_guest_settle(lws_get_opaque_user_data(wire));
 	return hc_entry_open(session, &handshake) ? 0 : -1;
 }
 
@@ -145,6 +149,7 @@ static int open_stream(struct lws *wire, struct hc_session *session,
 		.subscription = hc_take(request->subscription),
 	};
 	name_peer(session);
+	hc_guest_settle(lws_get_opaque_user_data(wire));
 	if (!hc_stream_begin(wire, session->hub, request) ||
 	    hc_lookout_add(protocol_of(wire)->streams, lws_get_socket_fd(wire), session) < 0)
 		return -1;
@@ -155,8 +160,10 @@ static int answer_plain_http(struct lws *wire, struct hc_session *session)
 {
 	HC_CLEANUP(hc_stream_request_deinit)
 	struct hc_stream_request request = HC_STREAM_REQUEST_NULL;
-	const struct hc_refusal *refusal = hc_stream_request_read(&request, hub_of(wire), wire);
+	const struct hc_refusal *refusal = find_place(wire);
 
+	if (!refusal)
+		refusal = hc_stream_request_read(&request, hub_of(wire), wire);
 	if (!refusal)
 		return open_stream(wire, session, &request);
 	refuse(wire, refusal);
@@ -296,6 +303,9 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_CLOSED:
 		hc_session_close(session);
 		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		lws_set_opaque_user_data(wire, hc_guest_leave(lws_get_opaque_user_data(wire)));
+		return 0;
 	default:
 		return 0;
 	}
@@ -307,15 +317,6 @@ static void log_debug(int level, const char *line)
 {
 	(void)level;
 	hc_debug("libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
-}
-
-static unsigned int fd_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 2 * FDS_KEPT)
-		return FDS_KEPT;
-	return (unsigned int)limit.rlim_cur - FDS_KEPT;
 }
 
 static void fill_liveness(lws_retry_bo_t *ret, uint32_t pong_timeout_ms)
@@ -345,7 +346,7 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	info.timeout_secs = HANDSHAKE_SECONDS;
 	info.max_http_header_data = HEADER_BYTES;
 	info.max_http_header_pool = HEADER_TABLES;
-	info.fd_limit_per_thread = fd_limit();
+	/* No fd_limit_per_thread: with it the library searches its table for each event. */
 	info.retry_and_idle_policy = &protocol->liveness;
 	if (hc_lookout_new(&protocol->streams, hub->loop, end_stream) < 0) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "no descriptor for an epoll set");
@@ -364,15 +365,61 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	return 0;
 }
 
+static struct hc_address address_of(int fd)
+{
+	struct hc_address address = { 0 };
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&storage;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&storage;
+
+	if (getpeername(fd, (struct sockaddr *)&storage, &len) < 0)
+		return address;
+	if (storage.ss_family == AF_INET)
+		return hc_address_from_v4(&v4->sin_addr);
+	if (storage.ss_family == AF_INET6)
+		memcpy(address.bytes, &v6->sin6_addr, sizeof(address.bytes));
+	return address;
+}
+
+/* What has come is read first: else the kernel answers with a reset, which may overtake us. */
+static void turn_away(int fd)
+{
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
+				     "Content-Length: 0\r\n"
+				     "Retry-After: 10\r\n"
+				     "Connection: close\r\n\r\n";
+	char request[HEADER_BYTES];
+
+	(void)recv(fd, request, sizeof(request), MSG_DONTWAIT);
+	(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)close(fd);
+}
+
 void hc_protocol_adopt(struct hc_protocol *protocol, int fd)
 {
 	int on = 1, send_buffer = (int)protocol->hub->conf->clients.send_buffer_bytes;
+	const struct hc_hub *hub = protocol->hub;
+	struct hc_address address = address_of(fd);
+	struct hc_guest *guest;
+	struct lws *wire;
 
+	guest = hc_admission_enter(hub->admission, &address, uv_now(hub->loop));
+	if (!guest) {
+		turn_away(fd);
+		return;
+	}
 	/* TCP only; on a UNIX socket the first fails, which is as it should be. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	/* It closes the descriptor when it fails. */
-	(void)lws_adopt_socket_vhost(protocol->vhost, fd);
+	wire = lws_adopt_socket_vhost(protocol->vhost, fd);
+	if (!wire) {
+		(void)hc_guest_leave(guest);
+		return;
+	}
+	lws_set_opaque_user_data(wire, guest);
+	hc_guest_seat(guest, wire);
 }
 
 struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol)

@@ -7,6 +7,7 @@
 #include "proto/fault.h"
 #include "proto/json.h"
 #include "tests/unit/hub.h"
+#include "ws/admission.h"
 #include "ws/frame.h"
 #include "ws/message.h"
 
@@ -155,6 +156,7 @@ static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 	cr_assert_eq(hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints, ""), 0);
 	cr_assert_eq(
 		hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->framing), 0);
+	cr_assert_eq(hc_admission_new(&hub->admission, 1024, hub->conf), 0);
 	cr_assert_eq(hc_sessions_new(&hub->sessions, hub), 0);
 }
 
@@ -182,6 +184,7 @@ void test_hub_close(struct test_hub *test)
 	while (uv_run(&test->loop, UV_RUN_ONCE))
 		;
 	hub->catchup = hc_catchup_free(hub->catchup);
+	hub->admission = hc_admission_free(hub->admission);
 	hub->endpoints = hc_endpoints_free(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
 	hub->ring = hc_ring_free(hub->ring);

@@ -44,6 +44,7 @@ static int connect_tcp(uint16_t port)
 
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(write(fd, "?", 1), 1); /* who says nothing is not let through at once */
 	return fd;
 }
 
@@ -233,5 +234,48 @@ Test(listener, connections_wait_while_descriptors_are_used_up)
 		(void)uv_run(&loop, UV_RUN_ONCE);
 	close(client);
 	close_taken(&taken);
+	finish(&loop, listener);
+}
+
+/* ---- the gate ----------------------------------------------------------------------------- */
+
+struct gated {
+	struct taken taken; /* the first member: it is the context of take() too */
+	uint64_t wait_ms;
+	size_t n_asked;
+};
+
+static uint64_t ask(void *context)
+{
+	struct gated *gated = context;
+
+	gated->n_asked++;
+	return gated->wait_ms;
+}
+
+Test(listener, whoever_has_to_wait_is_not_accepted_and_nothing_spins)
+{
+	struct gated gated = { .wait_ms = 30 };
+	struct hc_fault fault = HC_FAULT_NULL;
+	struct hc_listener *listener = NULL;
+	uint64_t until_ms;
+	uv_loop_t loop;
+	int fd;
+
+	cr_assert_eq(uv_loop_init(&loop), 0);
+	cr_assert_eq(hc_listener_tcp(&listener, &loop, "127.0.0.1", 0, take, &gated, &fault), 0);
+	hc_listener_set_gate(listener, ask);
+	fd = connect_tcp(hc_listener_port(listener));
+	until_ms = uv_now(&loop) + 150;
+	while (uv_now(&loop) < until_ms)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	cr_expect_eq(gated.taken.n, 0);
+	cr_expect(gated.n_asked >= 2 && gated.n_asked <= 7, "asked %zu times", gated.n_asked);
+
+	gated.wait_ms = 0;
+	while (!gated.taken.n)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	close(fd);
+	close_taken(&gated.taken);
 	finish(&loop, listener);
 }

@@ -59,10 +59,11 @@ class Hub:
         return Process([program("hostcast-ws"), "-c", config or self.config, *arguments],
                        env=self.environment())
 
-    def start(self):
+    def start(self, prefix=()):
+        """`prefix` is a command that executes what follows it, such as prlimit."""
         readiness = Readiness(self.run)
         try:
-            self.process = Process([program("hostcast-ws"), "-c", self.config],
+            self.process = Process([*prefix, program("hostcast-ws"), "-c", self.config],
                                    env=self.environment(NOTIFY_SOCKET=str(readiness.path)))
             readiness.wait(self.process)
         finally:
