@@ -19,9 +19,9 @@ enum hc_durability {
 	HC_DURABILITY_NONE,    /* they live in memory */
 };
 
-enum hc_publish_policy {
-	HC_PUBLISH_TOKEN, /* REST publishers need a token that grants the type */
-	HC_PUBLISH_OPEN,  /* no token needed, except for device.*, detector.*, file.* */
+enum hc_rest_access {
+	HC_REST_TOKEN, /* a token that grants the type is needed */
+	HC_REST_OPEN,  /* none is, except for publishing device.*, detector.*, file.* */
 };
 
 enum hc_bpf_use {
@@ -75,7 +75,8 @@ struct hc_conf {
 		char *audience;		  /* that a token with "aud" must name */
 		char *issuer;		  /* that a token must come from; "" = any */
 		char *revocations_file;
-		enum hc_publish_policy publish;
+		enum hc_rest_access publish;
+		enum hc_rest_access read; /* history and state */
 		int query_token;     /* bool: ?token= is taken */
 		uint32_t timeout_ms; /* for the token in a first message */
 	} auth;

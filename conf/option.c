@@ -27,9 +27,9 @@ static const struct hc_choice durabilities[] = {
 	{ NULL, 0 },
 };
 
-static const struct hc_choice publish_policies[] = {
-	{ "token", HC_PUBLISH_TOKEN },
-	{ "open", HC_PUBLISH_OPEN },
+static const struct hc_choice rest_accesses[] = {
+	{ "token", HC_REST_TOKEN },
+	{ "open", HC_REST_OPEN },
 	{ NULL, 0 },
 };
 
@@ -159,7 +159,10 @@ const struct hc_option hc_options[] = {
 	  HC_OPTION_PATH, AT(auth.revocations_file), 1, 0, NULL },
 	{ { "auth", "publish", "token",
 	    "Who may publish over REST: token (one that grants the type) or open (anybody).", RELOAD },
-	  HC_OPTION_CHOICE, AT(auth.publish), 0, 0, publish_policies },
+	  HC_OPTION_CHOICE, AT(auth.publish), 0, 0, rest_accesses },
+	{ { "auth", "read", "open",
+	    "Who may read history and state over REST: token (one that grants the type) or open (anybody).", RELOAD },
+	  HC_OPTION_CHOICE, AT(auth.read), 0, 0, rest_accesses },
 	{ { "auth", "query_token", "yes",
 	    "Whether a token may stand in the URL (?token=): yes or no.", RELOAD },
 	  HC_OPTION_CHOICE, AT(auth.query_token), 0, 0, yes_no },

@@ -69,6 +69,20 @@ bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
 	return *ret;
 }
 
+/* The web server asks for others; whoever is on the socket itself was let in by its mode. */
+bool hc_method_read_grant(struct hc_grant **ret, const struct hc_request *request,
+			  struct hc_fault *fault)
+{
+	const struct hc_peer *peer = request->peer;
+
+	if (!hc_method_grant(ret, request, fault))
+		return false;
+	if (*ret || peer->role != HC_ROLE_FCGI || peer->hub->conf->auth.read == HC_REST_OPEN)
+		return true;
+	hc_fault_set(fault, HC_FAULT_UNAUTHORIZED, "reading events needs a token");
+	return false;
+}
+
 bool hc_method_check_admin(const struct hc_request *request, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;

@@ -60,6 +60,14 @@ bool hc_method_grant(struct hc_grant **ret, const struct hc_request *request,
 /** hc_method_check_admin() - root for itself, or a token with admin; else a fault */
 bool hc_method_check_admin(const struct hc_request *request, struct hc_fault *fault);
 
+/**
+ * hc_method_read_grant() - the same for who wants to read events: perhaps nobody may without
+ *
+ * Return: false if there is none and one is needed (fault set), or it is not valid.
+ */
+bool hc_method_read_grant(struct hc_grant **ret, const struct hc_request *request,
+			  struct hc_fault *fault);
+
 /** hc_method_read_filter() - the patterns of params["types"], or everything if there are none */
 bool hc_method_read_filter(struct hc_filter *ret, const struct hc_request *request,
 			   struct hc_fault *fault);

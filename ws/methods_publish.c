@@ -35,7 +35,7 @@ static bool is_protected(struct hc_str type)
 static bool check_right(const struct hc_peer *peer, const struct hc_grant *grant,
 			struct hc_str type, struct hc_fault *fault)
 {
-	bool is_open = peer->hub->conf->auth.publish == HC_PUBLISH_OPEN;
+	bool is_open = peer->hub->conf->auth.publish == HC_REST_OPEN;
 
 	if (grant) {
 		if (hc_grant_may_publish(grant, type))

@@ -172,26 +172,44 @@ static bool read_channel(struct hc_filter *filter, const struct hc_request *requ
 	return true;
 }
 
+/* What a token limits, and whose events it adds. Returns whether there was memory. */
+static bool apply_grant(struct hc_catchup_job *job, const struct hc_grant *grant,
+			const struct hc_types *types)
+{
+	struct hc_filter granted;
+
+	if (!grant)
+		return true;
+	granted = hc_grant_filter(grant, types);
+	hc_filter_intersect(&job->filter, &granted);
+	job->user = strdup(hc_grant_subject(grant));
+	return job->user;
+}
+
 bool hc_method_events(const struct hc_request *request, struct hc_fault *fault)
 {
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
 	struct query query = { request->peer, request->id, { 0 } };
 	struct hc_catchup_job *job;
 	struct hc_filter filter;
 	uint64_t limit;
 
-	if (!read_limit(&limit, request, fault) ||
+	if (!hc_method_read_grant(&grant, request, fault) || !read_limit(&limit, request, fault) ||
 	    !hc_method_read_filter(&filter, request, fault) ||
 	    !read_channel(&filter, request, fault) ||
 	    !read_beginning(&query.begin, request, "after", fault))
 		return false;
 	job = hc_catchup_job_new(on_events, malloc(sizeof(query)), query.begin.after);
-	if (!job || !job->owner) {
+	if (job)
+		job->filter = filter;
+	if (!job || !job->owner || !apply_grant(job, grant, request->peer->hub->types)) {
+		if (job)
+			free(job->owner);
 		free(job);
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
 	}
 	*(struct query *)job->owner = query;
-	job->filter = filter;
 	job->encode = encode_event;
 	job->n_max = limit;
 	job->bytes_max = PAGE_BYTES_MAX;
@@ -205,20 +223,45 @@ bool hc_method_events(const struct hc_request *request, struct hc_fault *fault)
 /* ---- state -------------------------------------------------------------------------------- */
 
 struct listing {
-	msgpack_packer *pk;
+	struct hc_filter filter;
+	struct hc_buffer events;
+	size_t n;
 	msgpack_zone zone;
 };
 
 static void pack_retained(void *context, struct hc_record *record)
 {
 	struct listing *listing = context;
+	msgpack_packer pk = hc_codec_packer(&listing->events);
 	struct hc_event event;
 
+	if (!hc_filter_has(&listing->filter, record->type))
+		return;
 	msgpack_zone_clear(&listing->zone);
 	if (hc_record_event(&event, record, &listing->zone))
-		hc_event_pack(listing->pk, &event);
+		hc_event_pack(&pk, &event);
 	else
-		msgpack_pack_nil(listing->pk);
+		listing->events.failed = true;
+	listing->n++;
+}
+
+/* What may be read: everything, or what the token says. */
+static bool read_rights(struct hc_filter *ret, const struct hc_request *request,
+			const struct hc_type *type, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
+
+	if (!hc_method_read_grant(&grant, request, fault))
+		return false;
+	*ret = HC_FILTER_NONE;
+	if (grant)
+		*ret = hc_grant_filter(grant, request->peer->hub->types);
+	else
+		(void)hc_filter_add_pattern(ret, request->peer->hub->types, HC_STR("*"));
+	if (!type || hc_filter_has(ret, type))
+		return true;
+	hc_fault_set(fault, HC_FAULT_FORBIDDEN, "the token does not grant %s", type->name);
+	return false;
 }
 
 static bool read_type(const struct hc_type **ret, const struct hc_request *request,
@@ -244,21 +287,25 @@ bool hc_method_state(const struct hc_request *request, struct hc_fault *fault)
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&result);
 	const struct hc_hub *hub = request->peer->hub;
-	struct listing listing = { .pk = &pk };
+	struct listing listing = { .events = HC_BUFFER_NULL };
 	const struct hc_type *type;
 
-	if (!read_type(&type, request, fault))
+	if (!read_type(&type, request, fault) ||
+	    !read_rights(&listing.filter, request, type, fault))
 		return false;
 	if (!msgpack_zone_init(&listing.zone, MSGPACK_ZONE_CHUNK_SIZE)) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
 	}
+	hc_state_each(hub->state, type, pack_retained, &listing);
+	msgpack_zone_destroy(&listing.zone);
 	msgpack_pack_map(&pk, 2);
 	hc_method_position_at(&pk, "position", hub, hc_ring_sequence(hub->ring));
 	hc_pack_key(&pk, "events");
-	msgpack_pack_array(&pk, hc_state_count(hub->state, type));
-	hc_state_each(hub->state, type, pack_retained, &listing);
-	msgpack_zone_destroy(&listing.zone);
+	msgpack_pack_array(&pk, listing.n);
+	hc_buffer_append(&result, listing.events.data, listing.events.len);
+	result.failed |= listing.events.failed;
+	hc_buffer_deinit(&listing.events);
 	hc_method_answer(request->peer, request->id, &result);
 	return true;
 }

@@ -124,7 +124,7 @@ Test(conf, no_file_gives_the_defaults)
 	cr_assert_eq(conf->auth.key_files.n, 0);
 	cr_assert_str_eq(conf->auth.audience, "hostcast");
 	cr_assert_str_eq(conf->auth.issuer, "");
-	cr_assert_eq(conf->auth.publish, HC_PUBLISH_TOKEN);
+	cr_assert_eq(conf->auth.publish, HC_REST_TOKEN);
 	cr_assert_str_eq(conf->mounts.mount_namespace, "host");
 	cr_assert_eq(conf->mounts.filesystems.n, 1);
 	cr_assert_str_eq(conf->mounts.filesystems.items[0], "*");
@@ -193,7 +193,7 @@ Test(conf, every_kind_of_value_is_read)
 	cr_assert_eq(conf->clients.stall_timeout_ms, 500);
 	cr_assert_eq(conf->clients.heartbeat_ms, 20000);
 	cr_assert_eq(conf->clients.pong_timeout_ms, 120000);
-	cr_assert_eq(conf->auth.publish, HC_PUBLISH_OPEN);
+	cr_assert_eq(conf->auth.publish, HC_REST_OPEN);
 	cr_assert_str_eq(conf->mounts.mount_namespace, "4711");
 	cr_assert_eq(conf->mounts.table, HC_TABLE_STATMOUNT);
 	cr_assert_eq(conf->mounts.filesystems.n, 6);
