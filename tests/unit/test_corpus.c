@@ -15,6 +15,7 @@
 #include "tests/fuzz/rpc_reader.c"
 #include "tests/fuzz/schema.c"
 #include "tests/fuzz/text.c"
+#include "tests/fuzz/token.c"
 
 #define CORPUS "tests/fuzz/corpus/"
 
@@ -87,4 +88,9 @@ Test(corpus, schema_holds)
 Test(corpus, text_holds)
 {
 	replay(fuzz_text, CORPUS "text", 20);
+}
+
+Test(corpus, token_holds)
+{
+	replay(fuzz_token, CORPUS "token", 20);
 }
