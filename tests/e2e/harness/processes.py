@@ -67,13 +67,13 @@ def sanitizer_reports(run):
 class Process:
     """A program whose output is read line by line as it comes."""
 
-    def __init__(self, argv, *, env=None, cwd=REPO, **more):
+    def __init__(self, argv, *, env=None, cwd=REPO, stdin=subprocess.DEVNULL, **more):
         self.argv = [str(arg) for arg in argv]
         self.lines = []
         self._news = threading.Condition()
         self._ended = False
         self.popen = subprocess.Popen(
-            self.argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            self.argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, **more)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -94,6 +94,11 @@ class Process:
         with self._news:
             self._ended = True
             self._news.notify_all()
+
+    def write_line(self, text):
+        """To its standard input, which must be a pipe."""
+        self.popen.stdin.write(text.encode() + b"\n")
+        self.popen.stdin.flush()
 
     def wait_line(self, pattern, timeout=DEADLINE, start=0):
         """The match of the first line, from line number `start` on, that has the pattern."""
