@@ -67,7 +67,7 @@ struct hc_conf {
 		uint32_t pong_timeout_ms;
 		uint32_t patterns_max;
 		struct hc_list origins; /* of web pages that may connect, "same", "*" */
-		uint32_t message_rate; /* a second, of one client; 0: no limit */
+		uint32_t message_rate;	/* a second, of one client; 0: no limit */
 		uint32_t fragments_max;
 	} clients;
 	struct {			  /* [auth] */
@@ -94,6 +94,9 @@ struct hc_conf {
 		uint32_t timeout_ms; /* for one question to the hub */
 		uint64_t body_max_bytes;
 	} rest;
+	struct {		      /* [health] */
+		uint32_t interval_ms; /* 0: none is told */
+	} health;
 	struct hc_conf_endpoints endpoints; /* [endpoint PATH] */
 };
 

@@ -204,6 +204,10 @@ const struct hc_option hc_options[] = {
 	{ { "rest", "body_max", "1M",
 	    "Longest request body; Apache's FcgidMaxRequestLen must be above it.", RELOAD },
 	  HC_OPTION_BYTES, AT(rest.body_max_bytes), KIB, 64 * MIB, NULL },
+
+	{ { "health", "interval", "30s",
+	    "How often system.health is told; 0: never.", RESTART },
+	  HC_OPTION_DURATION, AT(health.interval_ms), 0, 24 * HOUR, NULL },
 };
 /* clang-format on */
 

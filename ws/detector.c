@@ -23,6 +23,7 @@ struct question {
 struct hc_detector {
 	struct hc_hub *hub;
 	struct hc_peer *loader; /* borrowed; NULL: not connected */
+	bool was_running;
 	struct question *questions;
 	uint32_t next_id;
 	uv_timer_t timer;
@@ -31,6 +32,11 @@ struct hc_detector {
 bool hc_detector_is_running(const struct hc_detector *detector)
 {
 	return detector->loader;
+}
+
+bool hc_detector_was_running(const struct hc_detector *detector)
+{
+	return detector->was_running;
 }
 
 /* ---- its status --------------------------------------------------------------------------- */
@@ -257,6 +263,7 @@ void hc_detector_attach(struct hc_detector *detector, struct hc_peer *loader)
 {
 	hc_notice("loader connected (pid %d)", (int)loader->pid);
 	detector->loader = loader;
+	detector->was_running = true;
 }
 
 void hc_detector_forget(struct hc_detector *detector, struct hc_peer *peer)

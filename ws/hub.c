@@ -15,6 +15,7 @@
 #include "ws/admission.h"
 #include "ws/detector.h"
 #include "ws/feed.h"
+#include "ws/health.h"
 #include "ws/hub.h"
 #include "ws/metrics.h"
 #include "ws/peer.h"
@@ -28,6 +29,22 @@ void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch)
 	hc_writer_submit(hub->writer, batch);
 }
 
+/* Health tells when commits begin to fail, and when they succeed again. */
+static void note_log(struct hc_hub *hub, const struct hc_batch *batch)
+{
+	bool has_failed =
+		batch->result == HC_BATCH_E_FULL || batch->result == HC_BATCH_E_UNAVAILABLE;
+
+	if (has_failed == !!hub->log_error[0] || (batch->result != HC_BATCH_OK_ && !has_failed) ||
+	    !hc_batch_is_logged(batch))
+		return;
+	(void)snprintf(hub->log_error, sizeof(hub->log_error), "%s",
+		       !has_failed	 ? ""
+		       : batch->error[0] ? batch->error
+					 : "a commit has failed");
+	hc_health_look(hub->health);
+}
+
 void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 {
 	for (size_t i = 0; batch->result == HC_BATCH_OK_ && i < batch->n; i++) {
@@ -36,10 +53,13 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 		hc_ring_append(hub->ring, record);
 		hub->stats.events[record->type->index]++;
 		hc_lost_count(hub->lost, record);
+		if (!strcmp(record->type->name, "detector.status"))
+			hc_health_look(hub->health);
 		if (!hc_state_apply(hub->state, record))
 			hc_err("out of memory: the retained %s is not the newest any more",
 			       record->type->name);
 	}
+	note_log(hub, batch);
 	hc_latest_forget(hub->latest, batch);
 }
 
@@ -115,7 +135,8 @@ static struct hc_record *make_own_record(struct hc_hub *hub, const char *name,
 	return record;
 }
 
-void hc_hub_announce(struct hc_hub *hub, const char *type, const struct hc_buffer *payload)
+static void announce(struct hc_hub *hub, const char *type, const struct hc_buffer *payload,
+		     bool is_volatile)
 {
 	struct hc_fault fault = HC_FAULT_NULL;
 	struct hc_record *record = make_own_record(hub, type, payload, &fault);
@@ -126,10 +147,21 @@ void hc_hub_announce(struct hc_hub *hub, const char *type, const struct hc_buffe
 		(void)hc_record_unref(record);
 		return;
 	}
+	record->is_volatile |= is_volatile;
 	batch->records[0] = record;
 	batch->done = on_announced;
 	batch->owner = hub;
 	hc_hub_commit(hub, batch);
+}
+
+void hc_hub_announce(struct hc_hub *hub, const char *type, const struct hc_buffer *payload)
+{
+	announce(hub, type, payload, false);
+}
+
+void hc_hub_show(struct hc_hub *hub, const char *type, const struct hc_buffer *payload)
+{
+	announce(hub, type, payload, true);
 }
 
 void hc_hub_head(const struct hc_hub *hub, char ret[static HC_POSITION_MAX])
@@ -224,6 +256,8 @@ static int open_all(struct hc_hub *hub, struct hc_fault *fault)
 	if (!r)
 		r = hc_metrics_new(&hub->metrics, hub);
 	if (!r)
+		r = hc_health_new(&hub->health, hub);
+	if (!r)
 		r = hc_peers_new(&hub->peers, hub, fault);
 	return r;
 }
@@ -274,6 +308,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->peers = hc_peers_free(hub->peers);
 	hub->detector = hc_detector_free(hub->detector);
 	hub->metrics = hc_metrics_free(hub->metrics);
+	hub->health = hc_health_free(hub->health);
 	hub->sessions = hc_sessions_free(hub->sessions);
 	hub->writer = hc_writer_free(hub->writer);
 	while (uv_run(hub->loop, UV_RUN_NOWAIT))

@@ -23,6 +23,7 @@
 
 struct hc_admission;
 struct hc_detector;
+struct hc_health;
 struct hc_metrics;
 struct hc_peers;
 struct hc_sessions;
@@ -48,6 +49,8 @@ struct hc_hub {
 	struct hc_peers *peers;		/* programs on the UNIX socket */
 	struct hc_detector *detector;	/* the loader, when it is there */
 	struct hc_metrics *metrics;
+	struct hc_health *health;    /* NULL: none is told */
+	char log_error[128];	     /* why the last commit failed; "": it did not */
 	uint64_t lost[HC_LOST_MAX_]; /* events, by stage */
 	struct hc_stats stats;
 	uint64_t shown;	     /* the slot up to which clients have been shown everything */
@@ -91,6 +94,9 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch);
 
 /** hc_hub_announce() - publish an event of the hub's own; what goes wrong with it is logged */
 void hc_hub_announce(struct hc_hub *hub, const char *type, const struct hc_buffer *payload);
+
+/** hc_hub_show() - the same for one that is worth no place in the log */
+void hc_hub_show(struct hc_hub *hub, const char *type, const struct hc_buffer *payload);
 
 /** hc_hub_head() - the position behind the newest event */
 void hc_hub_head(const struct hc_hub *hub, char ret[static HC_POSITION_MAX]);

@@ -129,6 +129,7 @@ static struct hc_record *compare(const struct hc_record *before, const struct hc
 	if (with) {
 		with->taken_ns = record->taken_ns;
 		with->boot_ns = record->boot_ns;
+		with->is_volatile = record->is_volatile;
 	}
 	return with;
 }

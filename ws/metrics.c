@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "proto/clock.h"
+#include "ws/component.h"
 #include "ws/detector.h"
 #include "ws/exposition.h"
 #include "ws/metrics.h"
@@ -355,6 +356,19 @@ static void write_loader(struct hc_buffer *text, const char *name, const struct 
 	count(text, name, hc_detector_is_running(metrics->hub->detector));
 }
 
+static void write_components(struct hc_buffer *text, const char *name,
+			     const struct hc_metrics *metrics)
+{
+	struct hc_component_state states[HC_COMPONENT_MAX_];
+
+	hc_components_look(states, metrics->hub);
+	for (int i = 0; i < HC_COMPONENT_MAX_; i++)
+		hc_exposition_count(
+			text, name,
+			(struct hc_label){ "component", hc_component_name((enum hc_component)i) },
+			states[i].condition == HC_CONDITION_HEALTHY);
+}
+
 /* ---- the process -------------------------------------------------------------------------- */
 
 /* Their names are those of every Prometheus client library. */
@@ -451,6 +465,8 @@ static const struct family families[] = {
 	  write_catchup },
 	{ "hostcast_peers", "gauge", "Programs on the UNIX socket, by role.", write_peers },
 	{ "hostcast_loader_connected", "gauge", "Whether the loader is connected.", write_loader },
+	{ "hostcast_component_healthy", "gauge",
+	  "Whether a component works as it should, by component.", write_components },
 	{ "process_open_fds", "gauge", "Descriptors that the hub has open.", write_fds },
 	{ "process_max_fds", "gauge", "Descriptors that the hub may open.", write_max_fds },
 };

@@ -38,6 +38,7 @@ static struct hc_record *build(const struct hc_event *event, const struct hc_typ
 	*record = (struct hc_record){
 		.n_refs = 1,
 		.type = type,
+		.is_volatile = type->is_volatile,
 		.timestamp_unix_ms = event->timestamp_unix_ms,
 		.boot_ns = event->boot_ns,
 	};

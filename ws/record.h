@@ -10,6 +10,7 @@
 struct hc_record {
 	unsigned int n_refs; /* of the loop thread; other threads only borrow */
 	uint64_t sequence;   /* set when it is committed; 0 for a volatile event */
+	bool is_volatile;    /* shown, not logged: as its type is, or its maker wants */
 	bool is_taken;	     /* of the writer thread: its batch is or was being committed */
 	const struct hc_type *type;
 	int64_t timestamp_unix_ms;
@@ -45,7 +46,7 @@ HC_DEFINE_CLEANUP(struct hc_record *, hc_record_unref);
 /** hc_record_is_logged() - whether it goes to the log and has a sequence */
 static inline bool hc_record_is_logged(const struct hc_record *record)
 {
-	return !record->type->is_volatile;
+	return !record->is_volatile;
 }
 
 /**

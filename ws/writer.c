@@ -93,12 +93,24 @@ static uint64_t count_events(struct hc_batch *const *group, size_t n)
 	return n_events;
 }
 
+/* They need no commit, so none of theirs has failed. */
+static void approve_volatile(struct hc_batch **group, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (hc_batch_is_logged(group[i]))
+			continue;
+		hc_batch_take(group[i]);
+		group[i]->result = HC_BATCH_OK_;
+	}
+}
+
 static void append(struct hc_writer *writer, struct hc_batch **group, size_t n)
 {
 	uint64_t began_ns = hc_monotonic_ns(), took_ns, n_events;
 
 	hc_store_append(writer->store, group, n);
 	took_ns = hc_monotonic_ns() - began_ns;
+	approve_volatile(group, n);
 	n_events = count_events(group, n);
 	pthread_mutex_lock(&writer->lock);
 	hc_histogram_add(&writer->commits.durations_ns, &hc_buckets_ns, took_ns);
@@ -115,10 +127,7 @@ static void commit(struct hc_writer *writer, struct hc_batch **group, size_t n)
 			return;
 		}
 	}
-	for (size_t i = 0; i < n; i++) {
-		hc_batch_take(group[i]);
-		group[i]->result = HC_BATCH_OK_;
-	}
+	approve_volatile(group, n);
 }
 
 static void *write_groups(void *argument)

@@ -227,10 +227,12 @@ static const struct {
 	  "3: [hub] port: an indented line continues the value above, and only lists may be" },
 
 	/* names */
-	{ "[hubb]\nport = 1\n", "2: [hubb]: no such section; there are "
-				"hostcast, hub, log, clients, auth, mounts, rest, endpoint PATH" },
-	{ "[Hub]\nport = 1\n", "2: [Hub]: no such section; there are "
-			       "hostcast, hub, log, clients, auth, mounts, rest, endpoint PATH" },
+	{ "[hubb]\nport = 1\n",
+	  "2: [hubb]: no such section; there are "
+	  "hostcast, hub, log, clients, auth, mounts, rest, health, endpoint PATH" },
+	{ "[Hub]\nport = 1\n",
+	  "2: [Hub]: no such section; there are "
+	  "hostcast, hub, log, clients, auth, mounts, rest, health, endpoint PATH" },
 	{ "[]\nport = 1\n", "2: \"port\": an option before any [section]" },
 	{ "[hub]\nprot = 1\n",
 	  "2: [hub] prot: unknown key; there are listen, port, web_socket, prefix, ring_bytes, "

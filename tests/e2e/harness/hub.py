@@ -49,6 +49,7 @@ class Hub:
             "log": {"path": self.run / "events.db"},
             "auth": {"key_file": self.key, "revocations_file": self.run / "revocations.json"},
             "mounts": {"state": self.run / "mounts"},
+            "health": {"interval": "0"},  # no events but those that a test wants
         }, extra)
 
     def environment(self, **more):

@@ -29,7 +29,7 @@ class Stack:
         self.socket = self.run / "hub.sock"
         self.web_socket = self.run / "ws.sock"
         self.extra = self.run / "extra.conf"
-        write_config(self.extra, extra or {})
+        write_config(self.extra, {"health": {"interval": "0"}}, extra)
         self.environment = {
             **os.environ, **sanitizer_environment(self.run),
             "RUN": str(self.run), "B": str(BUILD), "HTTP_PORT": str(self.http.number),

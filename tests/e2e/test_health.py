@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""How busy the machine is and how the components are, told by the hub."""
+import time
+
+from harness.events import RFC3339_MS, progress
+
+STACK = {"health": {"interval": "200ms"}}
+COMPONENTS = {"hub", "log", "loader", "fcgi"}
+
+
+def is_type(name):
+    return lambda message: message.get("type") == name
+
+
+def is_component(name, status):
+    return lambda message: (message.get("type") == "component.status"
+                            and (message.get("payload") or message["data"])["component"] == name
+                            and (message.get("payload") or message["data"])["status"] == status)
+
+
+def check(payload):
+    assert set(payload) == {"status", "cpu", "memory", "disk", "load", "components",
+                            "uptime_seconds"}
+    assert 0 <= payload["cpu"]["percent"] <= 100 and payload["cpu"]["cores"] >= 1
+    for space in (payload["memory"], payload["disk"]):
+        assert 0 <= space["percent"] <= 100
+        assert 0 < space["available_bytes"] <= space["total_bytes"]
+    assert len(payload["load"]) == 3 and set(payload["components"]) == COMPONENTS
+    assert all(part["status"] in ("healthy", "warning", "error")
+               for part in payload["components"].values())
+
+
+def test_both_names_are_told_again_and_again_and_not_logged(new_hub):
+    hub = new_hub({"health": {"interval": "100ms"}})
+    with hub.client() as client, hub.rpc() as rpc:
+        for _ in range(3):
+            samples = [client.until(is_type(name))[-1]
+                       for name in ("system.health", "health_check")]
+            assert samples[0]["payload"] == samples[1]["payload"]
+            check(samples[0]["payload"])
+            assert RFC3339_MS.match(samples[0]["timestamp"])
+        logged = rpc.call("events", types=["system.*", "health_check"])["events"]
+        assert logged == []
+        retained = [event["type"] for event in rpc.call("state")["events"]]
+        assert {"system.health", "health_check"} <= set(retained)
+
+
+def test_one_is_told_at_the_start_and_a_late_client_gets_it(new_hub):
+    hub = new_hub({"health": {"interval": "1h"}})
+    bearer = {"Authorization": f"Bearer {hub.token(subscribe=['*'])}"}
+    with hub.client("/ws/system-health", headers=bearer) as client:
+        message = client.until(is_type("health_check"))[-1]
+        assert abs(message["timestamp"] - time.time()) < 60
+        check(message["data"])
+        assert message["data"]["components"]["log"]["status"] == "healthy"
+
+
+def test_an_application_may_tell_its_own_and_that_is_logged(new_hub):
+    hub = new_hub()
+    with hub.rpc() as rpc:
+        answer = rpc.publish({"type": "health_check", "payload": {"scraper": "ok"}})
+        assert answer["durable"] and answer["sequences"] == [1]
+    hub.stop()
+    hub.start()
+    with hub.rpc() as rpc:
+        assert rpc.call("state", type="health_check")["events"][0]["payload"] == {"scraper": "ok"}
+
+
+def test_without_an_interval_nothing_is_told(hub, rpc):
+    rpc.publish(progress())
+    assert not [event for event in rpc.call("state")["events"]
+                if event["type"] in ("system.health", "health_check", "component.status")]
+
+
+def test_a_component_that_goes_and_comes_is_told_at_once(own_stack):
+    rest = own_stack.rest()
+    with own_stack.straight("/ws/status") as status, own_stack.straight() as client:
+        status.until(is_component("loader", "healthy"))
+        old = own_stack.kill("hostcast-bpf")
+        status.until(is_component("loader", "error"))
+        told = client.until(lambda m: m.get("type") == "system.health"
+                            and m["payload"]["components"]["loader"]["status"] == "error")
+        assert told[-1]["payload"]["status"] == "degraded"
+        own_stack.wait_restarted("hostcast-bpf", old)
+        status.until(is_component("loader", "healthy"))
+        client.until(lambda m: m.get("type") == "system.health"
+                     and m["payload"]["components"]["loader"]["status"] == "healthy")
+    logged = rest.read("/api/events?limit=1000&type=component.status")["events"]
+    loader = [event["payload"]["status"] for event in logged
+              if event["payload"]["component"] == "loader"]
+    assert loader == ["healthy", "error", "healthy"]
+    # The samples in which it changed are in the log, and only those.
+    logged = rest.read("/api/events?limit=1000&type=system.health")["events"]
+    assert 2 <= len(logged) <= 4
