@@ -260,7 +260,9 @@ bool hc_audience_slice(struct hc_audience *audience, uint64_t from, struct hc_sl
 		return false;
 	if (all->last.audience != audience || all->last.from != from || all->last.end != end) {
 		all->last.slice = lay_out(audience, from, end);
-		all->last.audience = audience;
+		/* One that there was no memory for may succeed the next time. */
+		all->last.audience =
+			all->last.slice.n || all->last.slice.next == end ? audience : NULL;
 		all->last.from = from;
 		all->last.end = end;
 	}

@@ -4,7 +4,8 @@
 
 #include "ws/catchup.h"
 
-#define RUNNING_MAX 2 /* jobs at once; libuv has four threads, and queries want some too */
+#define RUNNING_MAX 2	/* jobs at once; libuv has four threads, and queries want some too */
+#define ROWS_MAX    500 /* that one read of the store takes, so that it holds nothing up for long */
 
 struct hc_catchup {
 	uv_loop_t *loop;
@@ -122,13 +123,15 @@ static bool add(struct hc_catchup_job *job, const struct hc_row *row, const stru
 	return true;
 }
 
-static bool take_row(void *context, const struct hc_row *row)
+/* Returns false if the job is done with this row. */
+static bool take_next(struct hc_catchup_job *job, const struct hc_row *row)
 {
-	struct hc_catchup_job *job = context;
 	const struct hc_type *type = hc_types_find(job->catchup->types, row->type);
 
 	if (!job->first)
 		job->first = row->sequence;
+	else if (job->encode && row->sequence != job->last + 1)
+		return false; /* trimmed between two reads: the next page begins with that */
 	if (row->sequence > job->until)
 		return false;
 	if (is_wanted(job, row, type)) {
@@ -140,13 +143,29 @@ static bool take_row(void *context, const struct hc_row *row)
 	return true;
 }
 
+static bool take_row(void *context, const struct hc_row *row)
+{
+	struct hc_catchup_job *job = context;
+
+	if (!take_next(job, row))
+		return false;
+	return ++job->n_rows < ROWS_MAX;
+}
+
+/* Many short reads: one long one would keep the store from reusing what it has written. */
 static void work(uv_work_t *request)
 {
 	struct hc_catchup_job *job = request->data;
-	int r = hc_store_read(job->catchup->store, job->after, take_row, job);
+	int r;
 
-	if (r < 0)
-		job->error = r;
+	while (!job->error) {
+		job->n_rows = 0;
+		r = hc_store_read(job->catchup->store, job->last, take_row, job);
+		if (r < 0)
+			job->error = r;
+		if (job->n_rows < ROWS_MAX)
+			break;
+	}
 }
 
 /* ---- on the loop thread ------------------------------------------------------------------- */
@@ -203,11 +222,22 @@ void hc_catchup_submit(struct hc_catchup *catchup, struct hc_catchup_job *job)
 	job->work.data = job;
 	job->last = job->after;
 	job->next = NULL;
-	/* Without memory for the zone its first allocation fails, and the job with it. */
-	(void)msgpack_zone_init(&job->zone, MSGPACK_ZONE_CHUNK_SIZE);
+	if (!msgpack_zone_init(&job->zone, MSGPACK_ZONE_CHUNK_SIZE)) {
+		job->zone.chunk_list.head = NULL;
+		job->error = -ENOMEM;
+	}
 	*catchup->tail = job;
 	catchup->tail = &job->next;
 	start_some(catchup);
+}
+
+uint64_t hc_catchup_first_left(const struct hc_catchup_job *job)
+{
+	uint64_t oldest = job->catchup->store->oldest;
+
+	if (job->first)
+		return job->first;
+	return oldest > job->after + 1 ? oldest : job->after + 1;
 }
 
 void hc_catchup_count(const struct hc_catchup *catchup, size_t *ret_running, size_t *ret_waiting)

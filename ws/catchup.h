@@ -45,6 +45,7 @@ struct hc_catchup_job {
 	/* the catch-up's own */
 	struct hc_catchup *catchup;
 	struct hc_catchup_job *next;
+	size_t n_rows; /* of the read that runs */
 	uv_work_t work;
 	msgpack_zone zone;
 	struct hc_framer framer;
@@ -58,6 +59,15 @@ struct hc_catchup *hc_catchup_free(struct hc_catchup *catchup);
 
 /** hc_catchup_is_idle() - whether no job runs */
 bool hc_catchup_is_idle(const struct hc_catchup *catchup);
+
+/**
+ * hc_catchup_first_left() - the first event that was left behind the position of an answered job
+ *
+ * If it is not the one right behind it, those between are gone, and whoever reads is told. It is
+ * what the job saw, and not what is kept by now: the log may be trimmed before a job runs, and
+ * again before its answer is taken.
+ */
+uint64_t hc_catchup_first_left(const struct hc_catchup_job *job);
 
 /** hc_catchup_count() - jobs that run and jobs that wait; O(waiting) */
 void hc_catchup_count(const struct hc_catchup *catchup, size_t *ret_running, size_t *ret_waiting);

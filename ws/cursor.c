@@ -72,7 +72,7 @@ static void on_page(struct hc_catchup_job *job)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
 		return;
 	}
-	hc_resume_skip(session, hc_resume_first_left(job));
+	hc_resume_skip(session, hc_catchup_first_left(job));
 	if (job->last > session->sequence)
 		session->sequence = job->last;
 	session->hub->stats.sent.deliveries += job->n;
@@ -112,6 +112,10 @@ static void continue_in_ring(struct hc_session *session)
 		if (!hc_audience_slice(session->audience, session->cursor, &slice)) {
 			session->in_log = true;
 			continue_in_log(session);
+			return;
+		}
+		if (slice.next == session->cursor && slice.next != hc_ring_next(ring)) {
+			hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 			return;
 		}
 		if (slice.bytes.len && !hc_session_write(session, slice.bytes))

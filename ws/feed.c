@@ -3,6 +3,7 @@
 
 #include "proto/log.h"
 #include "ws/feed.h"
+#include "ws/method.h"
 
 #define WAITING_MAX (256 * 1024) /* bytes queued for a peer above which its cursor stays */
 
@@ -53,6 +54,30 @@ static void encode(struct hc_catchup_job *job, const struct hc_event *event)
 	pack_notification(&job->page, event);
 }
 
+static void tell_gap(struct hc_feed *feed, const char *reason, const char *epoch,
+		     uint64_t missed_to)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer gap = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&gap);
+	char from[HC_POSITION_MAX];
+
+	(void)hc_position_format(from, epoch, feed->sequence + 1);
+	hc_rpc_pack_notification(&pk, "gap");
+	msgpack_pack_map(&pk, 3);
+	hc_pack_str_at(&pk, "reason", hc_str(reason));
+	hc_pack_str_at(&pk, "missed_from", hc_str(from));
+	hc_method_position_at(&pk, "missed_to", feed->peer->hub, missed_to);
+	hc_peer_send(feed->peer, &gap);
+	feed->sequence = missed_to;
+}
+
+/* The log was trimmed under it: it is told before it goes on. */
+static void skip_to(struct hc_feed *feed, uint64_t first)
+{
+	if (first != feed->sequence + 1)
+		tell_gap(feed, "lagged", feed->peer->hub->store->epoch, first - 1);
+}
+
 static void on_page(struct hc_catchup_job *job)
 {
 	struct hc_feed *feed = job->owner;
@@ -63,7 +88,9 @@ static void on_page(struct hc_catchup_job *job)
 		       (unsigned long long)feed->peer->id, strerror(-job->error));
 		return;
 	}
-	feed->sequence = job->last;
+	skip_to(feed, hc_catchup_first_left(job));
+	if (job->last > feed->sequence)
+		feed->sequence = job->last;
 	hc_peer_send(feed->peer, &job->page);
 	if (!hc_peer_is_gone(feed->peer))
 		hc_feed_pump(feed);

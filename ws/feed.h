@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A feed: what a peer on the UNIX socket has subscribed to. Like a session it is a cursor; it gets
- * the events as notifications, [2, "event", [{standard event}]].
+ * the events as notifications, [2, "event", [{standard event}]]. Before an event that follows a gap
+ * it is told what is missing: [2, "gap", [{"reason","missed_from","missed_to"}]].
  */
 #pragma once
 

@@ -10,12 +10,15 @@
 #define LIMIT_DEFAULT  100
 #define LIMIT_MAX      1000
 #define PAGE_BYTES_MAX (768 * 1024) /* so that the answer fits HC_RPC_FRAME_MAX */
+#define ANSWER_BYTES_MAX \
+	(HC_RPC_FRAME_MAX - 64 * 1024) /* events and state, and some room for the rest */
 
 /* ---- where to begin ----------------------------------------------------------------------- */
 
 /* Where a reader begins, and what it misses. */
 struct beginning {
 	uint64_t after;
+	bool anywhere;	    /* wherever the log begins: nothing can be missed */
 	const char *reason; /* NULL: nothing is missed */
 	struct hc_position missed_from;
 	uint64_t missed_to;
@@ -61,13 +64,14 @@ static bool read_beginning(struct beginning *ret, const struct hc_request *reque
 	struct hc_position position = position_here(hub, 0);
 
 	if (!after) {
-		*ret = (struct beginning){ .after = hub->store->oldest - 1 };
+		*ret = (struct beginning){ .after = hub->store->oldest - 1, .anywhere = true };
 		return true;
 	}
 	if (after->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
 		position.sequence = after->via.u64;
 		if (!position.sequence) { /* "from the beginning", wherever that is */
-			*ret = (struct beginning){ .after = hub->store->oldest - 1 };
+			*ret = (struct beginning){ .after = hub->store->oldest - 1,
+						   .anywhere = true };
 			return true;
 		}
 	} else if (after->type != MSGPACK_OBJECT_STR ||
@@ -77,6 +81,19 @@ static bool read_beginning(struct beginning *ret, const struct hc_request *reque
 	}
 	*ret = begin_behind(hub, &position);
 	return true;
+}
+
+/* The log may have been trimmed further before it was read: that is missed too. */
+static void begin_at(struct beginning *begin, const struct hc_hub *hub, uint64_t first)
+{
+	if (begin->anywhere || first == begin->after + 1)
+		return;
+	if (!begin->reason) {
+		begin->reason = "trimmed";
+		begin->missed_from = position_here(hub, begin->after + 1);
+	}
+	if (strcmp(begin->reason, "future") != 0)
+		begin->missed_to = first - 1;
 }
 
 static size_t n_beginning_fields(const struct beginning *begin)
@@ -96,6 +113,61 @@ static void pack_beginning(msgpack_packer *pk, const struct hc_hub *hub,
 	(void)hc_position_format(text, begin->missed_from.epoch, begin->missed_from.sequence);
 	hc_pack_str_at(pk, "missed_from", hc_str(text));
 	hc_method_position_at(pk, "missed_to", hub, begin->missed_to);
+}
+
+/* ---- retained events ---------------------------------------------------------------------- */
+
+struct listing {
+	struct hc_filter filter;
+	uint64_t until; /* sequence */
+	struct hc_buffer events;
+	size_t n;
+	msgpack_zone zone;
+};
+
+static void pack_retained(void *context, struct hc_record *record)
+{
+	struct listing *listing = context;
+	msgpack_packer pk = hc_codec_packer(&listing->events);
+	struct hc_event event;
+
+	if (record->sequence > listing->until || !hc_filter_has(&listing->filter, record->type))
+		return;
+	msgpack_zone_clear(&listing->zone);
+	if (hc_record_event(&event, record, &listing->zone))
+		hc_event_pack(&pk, &event);
+	else
+		listing->events.failed = true;
+	listing->n++;
+}
+
+/*
+ * What a reader who has missed something starts anew from: the retained events before those of the
+ * page. Nil if they are too many for one answer: GET /api/state has them.
+ */
+static void pack_state(msgpack_packer *pk, const struct hc_hub *hub,
+		       const struct hc_catchup_job *job)
+{
+	struct listing listing = {
+		.filter = job->filter,
+		.until = hc_catchup_first_left(job) - 1,
+		.events = HC_BUFFER_NULL,
+	};
+
+	if (msgpack_zone_init(&listing.zone, MSGPACK_ZONE_CHUNK_SIZE)) {
+		hc_state_each(hub->state, NULL, pack_retained, &listing);
+		msgpack_zone_destroy(&listing.zone);
+	} else {
+		listing.events.failed = true;
+	}
+	hc_pack_key(pk, "state");
+	if (listing.events.failed || listing.events.len + job->page.len > ANSWER_BYTES_MAX) {
+		msgpack_pack_nil(pk);
+	} else {
+		msgpack_pack_array(pk, listing.n);
+		hc_buffer_append(pk->data, listing.events.data, listing.events.len);
+	}
+	hc_buffer_deinit(&listing.events);
 }
 
 /* ---- events ------------------------------------------------------------------------------- */
@@ -118,8 +190,9 @@ static void answer_events(const struct query *query, const struct hc_catchup_job
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&result);
 	const struct hc_hub *hub = query->peer->hub;
+	bool has_state = query->begin.reason;
 
-	msgpack_pack_map(&pk, 4 + n_beginning_fields(&query->begin));
+	msgpack_pack_map(&pk, 4 + n_beginning_fields(&query->begin) + has_state);
 	hc_pack_str_at(&pk, "epoch", hc_str(hub->store->epoch));
 	hc_pack_u64_at(&pk, "oldest", hub->store->oldest);
 	hc_pack_key(&pk, "events");
@@ -127,6 +200,8 @@ static void answer_events(const struct query *query, const struct hc_catchup_job
 	hc_buffer_append(&result, job->page.data, job->page.len);
 	hc_method_position_at(&pk, "next", hub, job->last);
 	pack_beginning(&pk, hub, &query->begin);
+	if (has_state)
+		pack_state(&pk, hub, job);
 	hc_method_answer(query->peer, query->id, &result);
 }
 
@@ -140,6 +215,7 @@ static void on_events(struct hc_catchup_job *job)
 			     strerror(-job->error));
 		hc_peer_fail(query->peer, query->id, &fault);
 	} else {
+		begin_at(&query->begin, query->peer->hub, hc_catchup_first_left(job));
 		answer_events(query, job);
 	}
 	hc_peer_release(query->peer);
@@ -222,29 +298,6 @@ bool hc_method_events(const struct hc_request *request, struct hc_fault *fault)
 
 /* ---- state -------------------------------------------------------------------------------- */
 
-struct listing {
-	struct hc_filter filter;
-	struct hc_buffer events;
-	size_t n;
-	msgpack_zone zone;
-};
-
-static void pack_retained(void *context, struct hc_record *record)
-{
-	struct listing *listing = context;
-	msgpack_packer pk = hc_codec_packer(&listing->events);
-	struct hc_event event;
-
-	if (!hc_filter_has(&listing->filter, record->type))
-		return;
-	msgpack_zone_clear(&listing->zone);
-	if (hc_record_event(&event, record, &listing->zone))
-		hc_event_pack(&pk, &event);
-	else
-		listing->events.failed = true;
-	listing->n++;
-}
-
 /* What may be read: everything, or what the token says. */
 static bool read_rights(struct hc_filter *ret, const struct hc_request *request,
 			const struct hc_type *type, struct hc_fault *fault)
@@ -287,7 +340,7 @@ bool hc_method_state(const struct hc_request *request, struct hc_fault *fault)
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&result);
 	const struct hc_hub *hub = request->peer->hub;
-	struct listing listing = { .events = HC_BUFFER_NULL };
+	struct listing listing = { .until = UINT64_MAX, .events = HC_BUFFER_NULL };
 	const struct hc_type *type;
 
 	if (!read_type(&type, request, fault) ||

@@ -2,6 +2,49 @@
 #include "ws/cursor.h"
 #include "ws/resume.h"
 
+/* ---- state -------------------------------------------------------------------------------- */
+
+/* What a client that has missed something starts anew from. */
+struct state_walk {
+	struct hc_session *session;
+	uint64_t reached;
+	uint64_t n;
+	bool send; /* else only count */
+	char id[HC_POSITION_MAX];
+};
+
+static void take_retained(void *context, struct hc_record *record)
+{
+	struct state_walk *walk = context;
+	const struct hc_wants *wants = hc_audience_wants(walk->session->audience);
+
+	/* What is retained is for everybody. */
+	if (wants->addressed_only || !hc_filter_has(&wants->filter, record->type) ||
+	    record->sequence > walk->reached)
+		return;
+	walk->n++;
+	if (walk->send)
+		hc_session_remind(walk->session, record, walk->id);
+}
+
+static uint64_t count_state(struct hc_session *session, uint64_t reached)
+{
+	struct state_walk walk = { .session = session, .reached = reached };
+
+	hc_state_each(session->hub->state, NULL, take_retained, &walk);
+	return walk.n;
+}
+
+void hc_resume_send_state(struct hc_session *session, uint64_t reached)
+{
+	struct state_walk walk = { .session = session, .reached = reached, .send = true };
+
+	(void)hc_position_format(walk.id, session->hub->store->epoch, reached);
+	hc_state_each(session->hub->state, NULL, take_retained, &walk);
+}
+
+/* ---- what it means ------------------------------------------------------------------------ */
+
 /* What connection.resumed says. Positions with sequence 0 and no epoch are left out. */
 struct resumed {
 	struct hc_position from;
@@ -29,7 +72,7 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 	const char *epoch = session->hub->store->epoch;
 	char id[HC_POSITION_MAX];
 
-	msgpack_pack_map(&pk, resumed->reason ? 7 : 4);
+	msgpack_pack_map(&pk, resumed->reason ? 8 : 4);
 	pack_position_at(&pk, "from", resumed->from.epoch, resumed->from.sequence);
 	pack_position_at(&pk, "to", epoch, resumed->to);
 	hc_pack_u64_at(&pk, "replayed", resumed->n_replayed);
@@ -39,10 +82,13 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 		pack_position_at(&pk, "missed_from", resumed->missed_from.epoch,
 				 resumed->missed_from.sequence);
 		pack_position_at(&pk, "missed_to", epoch, resumed->missed_to);
+		hc_pack_u64_at(&pk, "state", count_state(session, resumed->reached));
 	}
 	hc_stats_resume(&session->hub->stats, resumed->reason);
 	(void)hc_position_format(id, epoch, resumed->reached);
 	hc_session_tell_at(session, "connection.resumed", id, &payload);
+	if (resumed->reason)
+		hc_resume_send_state(session, resumed->reached);
 }
 
 static struct hc_position position_here(const struct hc_session *session, uint64_t sequence)
@@ -94,20 +140,10 @@ static void resume_in_ring(struct hc_session *session, const struct hc_position 
 	hc_cursor_be_behind(session, slot, since->sequence);
 }
 
-uint64_t hc_resume_first_left(const struct hc_catchup_job *job)
-{
-	const struct hc_session *session = job->owner;
-	uint64_t oldest = session->hub->store->oldest;
-
-	if (job->first)
-		return job->first;
-	return oldest > job->after + 1 ? oldest : job->after + 1;
-}
-
 static void on_counted(struct hc_catchup_job *job)
 {
 	struct hc_session *session = job->owner;
-	uint64_t first = hc_resume_first_left(job);
+	uint64_t first = hc_catchup_first_left(job);
 	struct resumed resumed = {
 		.from = position_here(session, session->sequence),
 		.to = job->until,

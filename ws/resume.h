@@ -11,12 +11,12 @@
 void hc_resume(struct hc_session *session, const struct hc_position *since);
 
 /**
- * hc_resume_first_left() - the first event that was left behind the position of an answered job
+ * hc_resume_send_state() - send the retained events that the client wants
+ * @reached: those that came later are left out: they follow as events
  *
- * It is what the job saw, and not what is kept by now: the log may be trimmed before a job runs,
- * and again before its answer is taken.
+ * To a client that keeps positions each of them counts as @reached.
  */
-uint64_t hc_resume_first_left(const struct hc_catchup_job *job);
+void hc_resume_send_state(struct hc_session *session, uint64_t reached);
 
 /**
  * hc_resume_skip() - the log was trimmed under a client that was reading it: tell, before it goes

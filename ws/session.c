@@ -105,6 +105,26 @@ void hc_session_tell_at(struct hc_session *session, const char *type, const char
 		send_remark(session, &(struct hc_remark){ type, id, { text.data, text.len } });
 }
 
+void hc_session_remind(struct hc_session *session, const struct hc_record *record, const char *id)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
+	struct hc_event event;
+	msgpack_zone zone;
+
+	if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE)) {
+		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+		return;
+	}
+	if (hc_record_event(&event, record, &zone))
+		hc_envelope_write(&text, session->encoding.envelope, session->encoding.time, &event,
+				  &session->hub->framing.origin);
+	msgpack_zone_destroy(&zone);
+	if (text.failed || !text.len)
+		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+	else
+		send_remark(session, &(struct hc_remark){ NULL, id, { text.data, text.len } });
+}
+
 void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload)
 {
 	hc_session_tell_at(session, type, NULL, payload);
@@ -282,22 +302,6 @@ bool hc_session_refilter(struct hc_session *session)
 	return hc_session_set_filter(session, &filter);
 }
 
-static void send_retained(void *context, struct hc_record *record)
-{
-	struct hc_session *session = context;
-	const struct hc_wants *wants = hc_audience_wants(session->audience);
-
-	/* What is retained is for everybody. */
-	if (!wants->addressed_only && hc_filter_has(&wants->filter, record->type))
-		hc_ring_encode(session->hub->ring, record, session->encoding, &session->waiting);
-}
-
-static void send_snapshot(struct hc_session *session)
-{
-	hc_state_each(session->hub->state, NULL, send_retained, session);
-	pass_on(session);
-}
-
 static void send_hello(struct hc_session *session, const struct hc_position *since)
 {
 	char head[HC_POSITION_MAX];
@@ -329,7 +333,7 @@ bool hc_session_begin(struct hc_session *session, const struct hc_position *sinc
 	if (since)
 		hc_resume(session, since);
 	else if (session->endpoint->start == HC_START_SNAPSHOT)
-		send_snapshot(session);
+		hc_resume_send_state(session, hc_ring_sequence(session->hub->ring));
 	return true;
 }
 

@@ -119,6 +119,8 @@ static int take_message(struct follow *follow, const struct hc_rpc_message *mess
 		hc_output_json(&message->params);
 		take_position(follow, &message->params);
 	}
+	if (message->kind == HC_RPC_NOTIFICATION && hc_str_is(message->method, "gap"))
+		warn_of_gap(&message->params);
 	if (message->kind != HC_RPC_RESPONSE || message->id != follow->subscribe_id)
 		return -1;
 	if (message->error.type != MSGPACK_OBJECT_MAP) {

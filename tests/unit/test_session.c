@@ -77,6 +77,7 @@ struct missed {
 	uint64_t replayed;
 	struct hc_position missed_from;
 	uint64_t missed_to;
+	uint64_t state;
 };
 
 static void expect_missed(struct test_client *client, const struct missed *missed)
@@ -88,12 +89,12 @@ static void expect_missed(struct test_client *client, const struct missed *misse
 		       "{\"type\":\"connection.resumed\",\"timestamp\":\"*\",\"payload\":{"
 		       "\"from\":\"%s-%llu\",\"to\":\"%s-%llu\",\"replayed\":%llu,"
 		       "\"complete\":false,\"reason\":\"%s\",\"missed_from\":\"%s-%llu\","
-		       "\"missed_to\":\"%s-%llu\"}}",
+		       "\"missed_to\":\"%s-%llu\",\"state\":%llu}}",
 		       missed->from.epoch, (unsigned long long)missed->from.sequence, epoch,
 		       (unsigned long long)missed->to, (unsigned long long)missed->replayed,
 		       missed->reason, missed->missed_from.epoch,
 		       (unsigned long long)missed->missed_from.sequence, epoch,
-		       (unsigned long long)missed->missed_to);
+		       (unsigned long long)missed->missed_to, (unsigned long long)missed->state);
 	client_expect(client, json);
 }
 
@@ -415,6 +416,57 @@ Test(session, a_trimmed_log_is_told_before_the_first_event)
 		client_expect_nothing(&client);
 		client_close(&client);
 	}
+	test_hub_close(&test);
+}
+
+static void mount_at(struct test_hub *test, const char *path)
+{
+	char json[100];
+
+	(void)snprintf(json, sizeof(json), "{\"mount_path\":\"%s\"}", path);
+	test_hub_publish(test, test_record(test_type("device.mounted"), NULL, json));
+}
+
+Test(session, who_has_missed_something_gets_the_state_before_the_events)
+{
+	struct hc_position elsewhere = { "0123456789abcdef", 7 };
+	struct test_client client, other;
+	struct test_hub test;
+	uint64_t oldest;
+
+	test_hub_open(&test, RING_BYTES, LOG_BYTES);
+	mount_at(&test, "/a");
+	mount_at(&test, "/b");
+	mount_at(&test, "/a"); /* 3 takes the place of 1 */
+	publish(&test, 996);
+	mount_at(&test, "/b"); /* 1000, which is still there to be replayed */
+	oldest = test.hub.store->oldest;
+	cr_assert_gt(oldest, 4);
+	connect_at(&client, &test, 1);
+	expect_missed(&client, &(struct missed){ .reason = "trimmed",
+						 .from = position(&test, 1),
+						 .to = 1000,
+						 .replayed = 1000 - oldest + 1,
+						 .missed_from = position(&test, 2),
+						 .missed_to = oldest - 1,
+						 .state = 1 });
+	client_expect_sequences(&client, 3, 1);
+	client_expect_sequences(&client, oldest, 1000 - oldest + 1);
+	client_expect_nothing(&client);
+	client_close(&client);
+
+	client_open(&other, &test, "/ws/events", &elsewhere);
+	publish(&test, 1);
+	test_hub_settle(&test);
+	expect_missed(&other, &(struct missed){ .reason = "epoch",
+						.from = elsewhere,
+						.to = 1000,
+						.missed_from = { "0123456789abcdef", 8 },
+						.missed_to = 1000,
+						.state = 2 });
+	client_expect_sequences(&other, 3, 1);
+	client_expect_sequences(&other, 1000, 2);
+	client_close(&other);
 	test_hub_close(&test);
 }
 

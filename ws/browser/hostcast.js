@@ -106,6 +106,7 @@ export class Hostcast extends EventTarget {
 	#attempts = 0; // without a steady connection in between
 	#epoch = null; // null: position unknown
 	#sequence = null; // of the newest event seen
+	#stateLeft = 0; // retained events still to come, behind a gap
 	#behindUs = false; // there was a connection: from now on, not knowing the position is a gap
 	#openedAt = Infinity; // not open
 	#heardAt = 0;
@@ -226,6 +227,7 @@ export class Hostcast extends EventTarget {
 		const missed = this.#behindUs && !known;
 		this.#behindUs = true;
 		this.#openedAt = performance.now();
+		this.#stateLeft = 0;
 		this.#expect(this.#options.idleMs);
 		if (token)
 			this.#send({ action: 'authenticate', token });
@@ -356,12 +358,13 @@ export class Hostcast extends EventTarget {
 	 * a repetition: behind what is missing; at the end if all is well and nothing of it is for us.
 	 * Returns what is missing, if anything is.
 	 */
-	#resumed({ from, to, replayed, complete, reason, missed_from, missed_to }) {
+	#resumed({ from, to, replayed, complete, reason, missed_from, missed_to, state }) {
 		const [end, hole] = [to, missed_to].map(parsePosition);
 		if (!complete)
 			this.#moveTo(hole?.sequence < end?.sequence ? hole : end);
 		else if (!replayed)
 			this.#moveTo(end);
+		this.#stateLeft = state ?? 0;
 		return complete ? null : { reason, from, to, missedFrom: missed_from, missedTo: missed_to };
 	}
 
@@ -373,7 +376,9 @@ export class Hostcast extends EventTarget {
 
 	#deliver(event) {
 		const { type, sequence } = event;
-		if (Number.isInteger(sequence)) {
+		if (this.#stateLeft > 0) {
+			this.#stateLeft--; /* older than where we stand, and not a repetition */
+		} else if (Number.isInteger(sequence)) {
 			if (this.#sequence !== null && sequence <= this.#sequence)
 				return; /* at least once on the wire, once here */
 			this.#sequence = sequence;
