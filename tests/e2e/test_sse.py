@@ -341,10 +341,9 @@ def test_apache_lets_a_stream_go_that_its_client_has_left(stack):
     def ended():
         with stack.rpc() as rpc:
             rpc.publish(progress())  # it sees that the client is gone when it writes
-        return streams() == before
+        return not streams()
 
-    before = streams()
     with Stream(stack.http.number) as stream:
         stream.hello()
-        assert streams() == before + 1
+        assert streams()
     wait_for(ended, "the end of the stream")
