@@ -54,11 +54,11 @@ struct hc_conf {
 		char *path;
 		enum hc_durability durability;
 	} log;
-	struct { /* [clients] */
-		uint32_t max;		  /* in all; 0: what descriptors allow */
-		uint32_t max_per_address; /* an IPv6 /64 is one; 0: half of all */
-		uint32_t max_per_user;	  /* 0: half of all */
-		uint32_t accept_rate;	  /* new ones a second; 0: no limit */
+	struct {				/* [clients] */
+		uint32_t max;			/* in all; 0: what descriptors allow */
+		uint32_t max_per_address;	/* an IPv6 /64 is one; 0: half of all */
+		uint32_t max_per_user;		/* 0: half of all */
+		uint32_t accept_rate;		/* new ones a second; 0: no limit */
 		struct hc_list trusted_proxies; /* networks whose X-Forwarded-For is believed */
 		uint64_t send_buffer_bytes;
 		uint64_t message_max_bytes;
@@ -69,6 +69,8 @@ struct hc_conf {
 		struct hc_list origins; /* of web pages that may connect, "same", "*" */
 		uint32_t message_rate;	/* a second, of one client; 0: no limit */
 		uint32_t fragments_max;
+		int compression; /* bool */
+		uint64_t compression_min_bytes;
 	} clients;
 	struct {			  /* [auth] */
 		struct hc_list key_files; /* secrets and public keys; none: no token is valid */
@@ -77,8 +79,8 @@ struct hc_conf {
 		char *revocations_file;
 		enum hc_rest_access publish;
 		enum hc_rest_access read; /* history and state */
-		int query_token;     /* bool: ?token= is taken */
-		uint32_t timeout_ms; /* for the token in a first message */
+		int query_token;	  /* bool: ?token= is taken */
+		uint32_t timeout_ms;	  /* for the token in a first message */
 	} auth;
 	struct {		       /* [mounts] */
 		char *mount_namespace; /* "host", "self" or a process id */

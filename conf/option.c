@@ -39,6 +39,12 @@ static const struct hc_choice yes_no[] = {
 	{ NULL, 0 },
 };
 
+static const struct hc_choice off_on[] = {
+	{ "off", false },
+	{ "on", true },
+	{ NULL, 0 },
+};
+
 static const struct hc_choice bpf_uses[] = {
 	{ "auto", HC_BPF_AUTO },
 	{ "off", HC_BPF_OFF },
@@ -144,6 +150,12 @@ const struct hc_option hc_options[] = {
 	{ { "clients", "fragments_max", "64",
 	    "Frames that one message of a client may be cut into.", RELOAD },
 	  HC_OPTION_U32, AT(clients.fragments_max), 1, 65536, NULL },
+	{ { "clients", "compression", "off",
+	    "Whether messages are deflated for clients that offer it (permessage-deflate): off or on.", RELOAD },
+	  HC_OPTION_CHOICE, AT(clients.compression), 0, 0, off_on },
+	{ { "clients", "compression_min", "1K",
+	    "Events from that length on are deflated, shorter ones go as they are.", RESTART },
+	  HC_OPTION_BYTES, AT(clients.compression_min_bytes), 64, MIB, NULL },
 
 	{ { "auth", "key_file", "",
 	    "Files with the keys of tokens: an HS256 secret or a public key each; empty: no token is valid.", RELOAD },

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "proto/json.h"
+#include "ws/compression.h"
 #include "ws/handshake.h"
 
 #define PATH_BYTES_MAX	     256  /* no endpoint is longer */
@@ -287,6 +288,15 @@ static const struct hc_refusal *read_credential(struct hc_handshake *ret, const 
 	return refusal ? refusal : read_cookies(ret, wire);
 }
 
+bool hc_handshake_wants_deflate(const struct hc_hub *hub, struct lws *wire)
+{
+	char offers[HC_COMPRESSION_OFFER_MAX + 1];
+
+	return hub->conf->clients.compression &&
+	       lws_hdr_copy(wire, offers, sizeof(offers), WSI_TOKEN_EXTENSIONS) > 0 &&
+	       hc_compression_accepts(hc_str(offers));
+}
+
 const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struct hc_hub *hub,
 					   struct lws *wire)
 {
@@ -302,6 +312,8 @@ const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struc
 		refusal = read_origin(ret, hub, wire);
 	if (!refusal)
 		refusal = read_credential(ret, hub, wire);
+	if (!refusal && hc_handshake_wants_deflate(hub, wire))
+		ret->encoding.framing = HC_FRAMING_DEFLATE;
 	if (!refusal && hub->draining)
 		refusal = &draining;
 	return refusal;

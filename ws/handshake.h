@@ -52,6 +52,10 @@ struct hc_refusal {
 const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struct hc_hub *hub,
 					   struct lws *wire);
 
+/** hc_handshake_wants_deflate() - whether its messages are to be deflated: offered and configured
+ */
+bool hc_handshake_wants_deflate(const struct hc_hub *hub, struct lws *wire);
+
 /**
  * hc_handshake_read_plain() - read a request without an upgrade: for a stream, or a mistake
  *

@@ -198,6 +198,7 @@ static void set_framing(struct hc_hub *hub)
 	(void)gethostname(host, sizeof(host) - 1); /* the default stays */
 	(void)snprintf(hub->source, sizeof(hub->source), "/hostcast/%s", host);
 	hub->framing.origin.source = hub->source;
+	hub->framing.deflate_min = hub->conf->clients.compression_min_bytes;
 	hub->framing.origin.epoch = hub->store->epoch;
 }
 

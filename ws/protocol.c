@@ -17,6 +17,7 @@
 #include "proto/log.h"
 #include "proto/utf8.h"
 #include "ws/admission.h"
+#include "ws/compression.h"
 #include "ws/entry.h"
 #include "ws/frame.h"
 #include "ws/handshake.h"
@@ -32,6 +33,7 @@
 #define HEADER_BYTES	  16384			   /* of one request: a large cookie or token */
 #define HEADER_TABLES	  HC_ADMISSION_PENDING_MAX /* requests being read at once */
 #define HANDSHAKE_SECONDS 10
+#define RSV1		  0x40
 #define CLOSING_TURNS	  8 /* of the loop; libuv closes a handle within two */
 
 struct hc_protocol {
@@ -52,6 +54,28 @@ static const struct lws_protocols protocols[] = {
 	{ HC_SUBPROTOCOL_CLOUDEVENTS, callback, sizeof(struct hc_session), RX_BUFFER_BYTES, 1, NULL,
 	  TX_PACKET_BYTES },
 	{ NULL, NULL, 0, 0, 0, NULL, 0 },
+};
+
+/* Everything is as without it (compression.h). */
+static int extension_callback(struct lws_context *context, const struct lws_extension *extension,
+			      struct lws *wire, enum lws_extension_callback_reasons reason,
+			      void *user, void *in, size_t len)
+{
+	static const struct lws_ext_options none = { NULL, 0 };
+
+	(void)context;
+	(void)extension;
+	(void)wire;
+	(void)user;
+	(void)len;
+	if (reason == LWS_EXT_CB_CONSTRUCT)
+		*(const struct lws_ext_options **)in = &none;
+	return 0;
+}
+
+static const struct lws_extension extensions[] = {
+	{ HC_COMPRESSION_NAME, extension_callback, HC_COMPRESSION_NAME },
+	{ NULL, NULL, NULL },
 };
 
 static struct hc_protocol *protocol_of(struct lws *wire)
@@ -136,6 +160,23 @@ static int establish(struct lws *wire, struct hc_session *session)
 	return hc_entry_open(session, &handshake) ? 0 : -1;
 }
 
+/* The library has just written the name; the line goes on. */
+static int complete_answer(const struct lws_process_html_args *args)
+{
+	static const char written[] = HC_COMPRESSION_NAME "\r\n";
+	static const char rest[] = HC_COMPRESSION_ANSWER "\r\n";
+	struct lws_process_html_args *answer = (struct lws_process_html_args *)(uintptr_t)args;
+	size_t written_len = sizeof(written) - 1, rest_len = sizeof(rest) - 1;
+
+	if (memcmp(answer->p - written_len, written, written_len) != 0)
+		return 0;
+	if (answer->max_len < (int)rest_len)
+		return -1;
+	memcpy(answer->p - 2, rest, rest_len);
+	answer->p += rest_len - 2;
+	return 0;
+}
+
 /* ---- streams ------------------------------------------------------------------------------ */
 
 static int open_stream(struct lws *wire, struct hc_session *session,
@@ -214,6 +255,28 @@ static bool check_text(struct hc_session *session, bool whole)
 	return false;
 }
 
+/* What is too big or no deflated text never gets further. */
+static bool inflate_message(struct hc_session *session)
+{
+	size_t max = session->hub->conf->clients.message_max_bytes;
+	struct hc_str payload = { session->incoming.data, session->incoming.len };
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
+	int r = hc_compression_inflate(&text, payload, max);
+	struct hc_buffer deflated = session->incoming;
+
+	if (r == HC_COMPRESSION_E_TOO_BIG)
+		hc_session_end(session, HC_CLOSE_TOO_BIG, "message too big");
+	else if (r == HC_COMPRESSION_E_DATA)
+		hc_session_end(session, HC_CLOSE_BAD_TEXT, "this was not deflated");
+	else if (r)
+		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+	if (r)
+		return false;
+	session->incoming = text;
+	text = deflated;
+	return true;
+}
+
 static void handle(struct hc_session *session)
 {
 	if (lws_frame_is_binary(session->wire))
@@ -227,6 +290,19 @@ static void handle(struct hc_session *session)
 	session->incoming_text_len = 0;
 }
 
+/* RSV1 is for the first frame of a message, RFC 7692 section 6.1. */
+static bool check_rsv1(struct hc_session *session)
+{
+	bool is_set = lws_get_reserved_bits(session->wire) & RSV1;
+
+	if (lws_is_first_fragment(session->wire))
+		session->incoming_deflated = is_set;
+	if (!is_set || !session->n_fragments)
+		return true;
+	hc_session_end(session, HC_CLOSE_PROTOCOL, "RSV1 on a continuation frame");
+	return false;
+}
+
 static void receive(struct hc_session *session, const void *data, size_t len)
 {
 	size_t to_come = lws_remaining_packet_payload(session->wire);
@@ -238,6 +314,8 @@ static void receive(struct hc_session *session, const void *data, size_t len)
 		return;
 	if (lws_is_first_fragment(session->wire) && !hc_session_on_message(session))
 		return;
+	if (!check_rsv1(session))
+		return;
 	if (to_come > max || incoming->len + len + to_come > max) {
 		hc_session_end(session, HC_CLOSE_TOO_BIG, "message too big");
 		return;
@@ -247,7 +325,10 @@ static void receive(struct hc_session *session, const void *data, size_t len)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 		return;
 	}
-	if (!lws_frame_is_binary(session->wire) && !check_text(session, final))
+	if (session->incoming_deflated && final && !inflate_message(session))
+		return;
+	if (!lws_frame_is_binary(session->wire) && (final || !session->incoming_deflated) &&
+	    !check_text(session, final))
 		return;
 	if (final)
 		handle(session);
@@ -290,6 +371,10 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_CLOSED_HTTP:
 		close_stream(session);
 		return 0;
+	case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+		return !hc_handshake_wants_deflate(hub_of(wire), wire);
+	case LWS_CALLBACK_ADD_HEADERS:
+		return complete_answer(in);
 	case LWS_CALLBACK_ESTABLISHED:
 		return establish(wire, session);
 	case LWS_CALLBACK_RECEIVE:
@@ -342,6 +427,7 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.foreign_loops = protocol->loops;
 	info.protocols = protocols;
+	info.extensions = extensions;
 	info.user = protocol;
 	info.timeout_secs = HANDSHAKE_SECONDS;
 	info.max_http_header_data = HEADER_BYTES;

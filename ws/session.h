@@ -17,6 +17,7 @@ struct hc_subscription;
 
 #define HC_CLOSE_NORMAL	    1000
 #define HC_CLOSE_GOING_AWAY 1001
+#define HC_CLOSE_PROTOCOL   1002
 #define HC_CLOSE_BAD_TEXT   1007
 #define HC_CLOSE_POLICY	    1008
 #define HC_CLOSE_TOO_BIG    1009
@@ -42,6 +43,7 @@ struct hc_session {
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	size_t incoming_text_len;	      /* bytes of it that are known to be text */
+	bool incoming_deflated;
 	uint64_t connected_unix_ms;
 	int64_t warn_unix_ms;	 /* when to tell that its token ends soon */
 	uint64_t sent_ms;	 /* loop time: the last message to it */
