@@ -2,7 +2,8 @@
 """Clients that others wrote, each with what it does of all a client can do: connect, subscribe in
 both dialects, get events, resume, ping, be pinged, close, be refused.
 
-python3-websockets is what the other files of this directory use; browsers are in tests/browser.
+python3-websockets is what the other files of this directory use for all that but pings; browsers
+are in tests/browser.
 """
 import json
 import re
@@ -30,6 +31,19 @@ def run():
     yield start
     for process in started:
         process.kill()
+
+
+# ---- python3-websockets -------------------------------------------------------------------------------
+
+def test_python_websockets_lives_by_its_own_pings(hub, rpc):
+    """A ping with bytes that are no text every 100 ms; one without its pong would end it."""
+    with hub.client(ping_interval=0.1, ping_timeout=1) as client:
+        assert client.receive() == {"type": "ping"}, "the heartbeat, after 1 s"
+        event = progress()
+        rpc.publish(event)
+        assert_standard(client.until(is_for_job(event["payload"]["job_id"]))[-1], event)
+        client.close()
+        assert client.wait_closed() == (1000, "")
 
 
 # ---- ws, of npm -----------------------------------------------------------------------------------
