@@ -10,24 +10,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "proto/algorithm.h"
 #include "proto/fault.h"
 #include "ws/key.h"
 
-#define FILE_MAX  16384 /* bytes; RSA of 16384 bits in PEM has 2,800 */
-#define HASH_LEN  32	/* bytes of SHA-256 */
-#define ES256_LEN 64	/* bytes: R and S of 32 each (RFC 7518 section 3.4) */
-
-enum algorithm { HS256, RS256, ES256, EDDSA };
-
-static const char *const algorithm_names[] = {
-	[HS256] = "HS256",
-	[RS256] = "RS256",
-	[ES256] = "ES256",
-	[EDDSA] = "EdDSA",
-};
+#define FILE_MAX 16384 /* bytes; RSA of 16384 bits in PEM has 2,800 */
+#define HASH_LEN 32    /* bytes of SHA-256 */
 
 struct hc_key {
-	enum algorithm algorithm;
+	enum hc_algorithm algorithm;
 	EVP_PKEY *public; /* NULL with HS256 */
 	size_t secret_len;
 	unsigned char secret[FILE_MAX];
@@ -35,7 +26,7 @@ struct hc_key {
 
 const char *hc_key_algorithm(const struct hc_key *key)
 {
-	return algorithm_names[key->algorithm];
+	return hc_algorithm_name(key->algorithm);
 }
 
 static int refuse(struct hc_fault *fault, const char *path, const char *why)
@@ -45,31 +36,6 @@ static int refuse(struct hc_fault *fault, const char *path, const char *why)
 }
 
 /* ---- public keys --------------------------------------------------------------------------- */
-
-/* Which algorithm a public key is for; *ret_why if for none. */
-static bool classify(enum algorithm *ret, EVP_PKEY *public, const char **ret_why)
-{
-	char group[32] = "";
-
-	switch (EVP_PKEY_get_base_id(public)) {
-	case EVP_PKEY_RSA:
-		*ret = RS256;
-		*ret_why = "is an RSA key of less than 2048 bits";
-		return EVP_PKEY_get_bits(public) >= HC_KEY_RSA_BITS_MIN;
-	case EVP_PKEY_EC:
-		*ret = ES256;
-		*ret_why = "is an EC key on another curve than P-256 (prime256v1)";
-		return EVP_PKEY_get_group_name(public, group, sizeof(group), NULL) &&
-		       !strcmp(group, "prime256v1");
-	case EVP_PKEY_ED25519:
-		*ret = EDDSA;
-		return true;
-	default:
-		*ret_why = "is a public key of a kind that is not used: RSA, EC P-256 and "
-			   "Ed25519 are";
-		return false;
-	}
-}
 
 static int take_pem(struct hc_key *key, const char *path, const char *text, struct hc_fault *fault)
 {
@@ -88,7 +54,7 @@ static int take_pem(struct hc_key *key, const char *path, const char *text, stru
 	ERR_clear_error();
 	if (!key->public)
 		return refuse(fault, path, "is PEM, but not a public key that can be read");
-	return classify(&key->algorithm, key->public, &why) ? 0 : refuse(fault, path, why);
+	return hc_algorithm_of(&key->algorithm, key->public, &why) ? 0 : refuse(fault, path, why);
 }
 
 /* ---- secrets ------------------------------------------------------------------------------- */
@@ -132,11 +98,11 @@ static int take_secret(struct hc_key *key, const char *path, const char *text, s
 			      "is a key, but not in PEM: a secret must be random bytes or text");
 	if (len && text[len - 1] == '\n')
 		len--;
-	if (len < HC_KEY_SECRET_MIN)
+	if (len < HC_SECRET_LEN_MIN)
 		return refuse(fault, path,
 			      "is too short: HS256 wants 32 bytes at least, as "
 			      "\"openssl rand -base64 48\" makes them");
-	key->algorithm = HS256;
+	key->algorithm = HC_ALGORITHM_HS256;
 	key->secret_len = len;
 	memcpy(key->secret, text, len);
 	return 0;
@@ -227,7 +193,7 @@ static bool verify_hmac(const struct hc_key *key, struct hc_str text, struct hc_
 
 static bool verify_public(const struct hc_key *key, struct hc_str text, struct hc_str signature)
 {
-	const EVP_MD *hash = key->algorithm == EDDSA ? NULL : EVP_sha256();
+	const EVP_MD *hash = hc_algorithm_hash(key->algorithm);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	bool good = context && EVP_DigestVerifyInit(context, NULL, hash, NULL, key->public) == 1 &&
 		    EVP_DigestVerify(context, (const unsigned char *)signature.s, signature.len,
@@ -247,9 +213,9 @@ static bool verify_ecdsa(const struct hc_key *key, struct hc_str text, struct hc
 	BIGNUM *r, *s;
 	int len = -1;
 
-	if (sig && signature.len == ES256_LEN) {
-		r = BN_bin2bn(at, ES256_LEN / 2, NULL);
-		s = BN_bin2bn(at + ES256_LEN / 2, ES256_LEN / 2, NULL);
+	if (sig && signature.len == 2 * HC_ES256_HALF) {
+		r = BN_bin2bn(at, HC_ES256_HALF, NULL);
+		s = BN_bin2bn(at + HC_ES256_HALF, HC_ES256_HALF, NULL);
 		if (r && s && ECDSA_SIG_set0(sig, r, s)) {
 			len = i2d_ECDSA_SIG(sig, &der);
 		} else {
@@ -267,12 +233,12 @@ static bool verify_ecdsa(const struct hc_key *key, struct hc_str text, struct hc
 bool hc_key_verifies(const struct hc_key *key, struct hc_str text, struct hc_str signature)
 {
 	switch (key->algorithm) {
-	case HS256:
+	case HC_ALGORITHM_HS256:
 		return verify_hmac(key, text, signature);
-	case ES256:
+	case HC_ALGORITHM_ES256:
 		return verify_ecdsa(key, text, signature);
-	case RS256:
-	case EDDSA:
+	case HC_ALGORITHM_RS256:
+	case HC_ALGORITHM_EDDSA:
 		return verify_public(key, text, signature);
 	}
 	return false;

@@ -17,8 +17,6 @@
 struct hc_fault;
 struct hc_key;
 
-#define HC_KEY_SECRET_MIN    32	  /* bytes; RFC 7518 section 3.2: at least the size of the hash */
-#define HC_KEY_RSA_BITS_MIN  2048 /* RFC 7518 section 3.3 */
 #define HC_KEY_SIGNATURE_MAX 2048 /* bytes; RSA of 16384 bits, the most that OpenSSL takes */
 
 /**

@@ -9,26 +9,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "proto/algorithm.h"
 #include "proto/base64url.h"
 #include "proto/cli/secret.h"
 #include "proto/cli/signer.h"
 #include "proto/fault.h"
 
-#define RSA_BITS_MIN  2048 /* RFC 7518 section 3.3 */
 #define SIGNATURE_MAX 2048 /* bytes; RSA of 16384 bits */
-#define ES256_HALF    32   /* bytes of R, and of S (RFC 7518 section 3.4) */
-
-enum algorithm { HS256, RS256, ES256, EDDSA };
-
-static const char *const algorithm_names[] = {
-	[HS256] = "HS256",
-	[RS256] = "RS256",
-	[ES256] = "ES256",
-	[EDDSA] = "EdDSA",
-};
 
 struct hc_signer {
-	enum algorithm algorithm;
+	enum hc_algorithm algorithm;
 	EVP_PKEY *private; /* NULL with HS256 */
 	struct hc_buffer secret;
 	bool is_exposed;
@@ -40,30 +30,6 @@ static int refuse(struct hc_fault *fault, const char *path, const char *why)
 {
 	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "the key in %s %s", path, why);
 	return -EINVAL;
-}
-
-/* Which algorithm a private key is for; *ret_why if for none. */
-static bool classify(enum algorithm *ret, EVP_PKEY *private, const char **ret_why)
-{
-	char group[32] = "";
-
-	switch (EVP_PKEY_get_base_id(private)) {
-	case EVP_PKEY_RSA:
-		*ret = RS256;
-		*ret_why = "is an RSA key of less than 2048 bits";
-		return EVP_PKEY_get_bits(private) >= RSA_BITS_MIN;
-	case EVP_PKEY_EC:
-		*ret = ES256;
-		*ret_why = "is an EC key on another curve than P-256 (prime256v1)";
-		return EVP_PKEY_get_group_name(private, group, sizeof(group), NULL) &&
-		       !strcmp(group, "prime256v1");
-	case EVP_PKEY_ED25519:
-		*ret = EDDSA;
-		return true;
-	default:
-		*ret_why = "is of a kind that is not used: RSA, EC P-256 and Ed25519 are";
-		return false;
-	}
 }
 
 /* Nobody is asked: this runs in scripts. */
@@ -88,16 +54,18 @@ static int take_pem(struct hc_signer *signer, const char *path, struct hc_fault 
 	if (!signer->private)
 		return refuse(fault, path,
 			      "is PEM, but no private key without a passphrase that can be read");
-	return classify(&signer->algorithm, signer->private, &why) ? 0 : refuse(fault, path, why);
+	return hc_algorithm_of(&signer->algorithm, signer->private, &why)
+		       ? 0
+		       : refuse(fault, path, why);
 }
 
 static int take_secret(struct hc_signer *signer, const char *path, struct hc_fault *fault)
 {
-	if (signer->secret.len >= HC_SIGNER_SECRET_MIN)
+	if (signer->secret.len >= HC_SECRET_LEN_MIN)
 		return 0;
 	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
 		     "the key in %s has %zu bytes; at least %d are needed", path,
-		     signer->secret.len, HC_SIGNER_SECRET_MIN);
+		     signer->secret.len, HC_SECRET_LEN_MIN);
 	return -EINVAL;
 }
 
@@ -160,20 +128,21 @@ static bool unpack_ecdsa(unsigned char *signature, size_t *len)
 {
 	const unsigned char *at = signature;
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)*len);
-	bool good = sig &&
-		    BN_bn2binpad(ECDSA_SIG_get0_r(sig), signature, ES256_HALF) == ES256_HALF &&
-		    BN_bn2binpad(ECDSA_SIG_get0_s(sig), signature + ES256_HALF, ES256_HALF) ==
-			    ES256_HALF;
+	bool good =
+		sig &&
+		BN_bn2binpad(ECDSA_SIG_get0_r(sig), signature, HC_ES256_HALF) == HC_ES256_HALF &&
+		BN_bn2binpad(ECDSA_SIG_get0_s(sig), signature + HC_ES256_HALF, HC_ES256_HALF) ==
+			HC_ES256_HALF;
 
 	ECDSA_SIG_free(sig);
-	*len = 2 * ES256_HALF;
+	*len = 2 * HC_ES256_HALF;
 	return good;
 }
 
 static bool sign_private(const struct hc_signer *signer, const struct hc_buffer *text,
 			 unsigned char *ret, size_t *len)
 {
-	const EVP_MD *hash = signer->algorithm == EDDSA ? NULL : EVP_sha256();
+	const EVP_MD *hash = hc_algorithm_hash(signer->algorithm);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	bool good =
 		context && EVP_DigestSignInit(context, NULL, hash, NULL, signer->private) == 1 &&
@@ -181,7 +150,7 @@ static bool sign_private(const struct hc_signer *signer, const struct hc_buffer 
 			1;
 
 	EVP_MD_CTX_free(context);
-	return good && (signer->algorithm != ES256 || unpack_ecdsa(ret, len));
+	return good && (signer->algorithm != HC_ALGORITHM_ES256 || unpack_ecdsa(ret, len));
 }
 
 static bool sign_hmac(const struct hc_signer *signer, const struct hc_buffer *text,
@@ -203,7 +172,7 @@ bool hc_signer_sign(const struct hc_signer *signer, struct hc_buffer *ret, struc
 	bool good;
 
 	(void)snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
-		       algorithm_names[signer->algorithm]);
+		       hc_algorithm_name(signer->algorithm));
 	append_base64url(ret, hc_str(header));
 	hc_buffer_append(ret, ".", 1);
 	append_base64url(ret, claims);

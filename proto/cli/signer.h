@@ -12,8 +12,6 @@
 struct hc_fault;
 struct hc_signer;
 
-#define HC_SIGNER_SECRET_MIN 32 /* bytes; RFC 7518 section 3.2: at least the length of the hash */
-
 /**
  * hc_signer_load() - read a key file
  * @fault: what is wrong with it
