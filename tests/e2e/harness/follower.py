@@ -212,6 +212,29 @@ class AskingFollower(WebSocketFollower):
         pass  # live events, which come again after connection.resumed
 
 
+class StreamFollower(Follower):
+    """Server-Sent Events."""
+
+    def head(self):
+        return (f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+                f"Last-Event-ID: {self.position}\r\n\r\n").encode()
+
+    def connected(self, head):
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.fail(head)
+        self._resumed = False
+
+    def feed(self, data):
+        *blocks, self._input = (self._input + data).split(b"\n\n")
+        for block in blocks:
+            lines = block.split(b"\n")
+            if not lines[-1].startswith(b"data: "):
+                continue
+            self.take(lines[-1][6:])
+            if lines[0].decode() != f"id: {self.position}":
+                self.fail(f"the position told is {lines[0]}")
+
+
 class DrowsyFollower(WebSocketFollower):
     """Stops reading for a while, now and then."""
     rcvbuf = RCVBUF
