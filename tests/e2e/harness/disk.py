@@ -9,11 +9,11 @@ import signal
 import subprocess
 
 from harness.hub import Hub
-from harness.processes import Process, Readiness, alive, program, wait_for
+from harness.processes import alive, wait_for
 
 
 class DiskHub(Hub):
-    """`mount` are the arguments of mount(8) but for the directory."""
+    """`mount` are the arguments of mount(8) but for the directory; without spaces."""
 
     def __init__(self, mount, extra=None):
         self.disk = None
@@ -26,19 +26,11 @@ class DiskHub(Hub):
         log = {"path": self.disk / "events.db", **(extra or {}).get("log", {})}
         super().configure({**(extra or {}), "log": log})
 
-    def start(self):
-        readiness = Readiness(self.run)
-        script = 'mount "$@" && exec "$HUB" -c "$CONFIG"'
-        try:
-            self.process = Process(
-                ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "mount",
-                 *self.mount, self.disk],
-                env=self.environment(NOTIFY_SOCKET=str(readiness.path), HUB=program("hostcast-ws"),
-                                     CONFIG=str(self.config)))
-            readiness.wait(self.process)
-        finally:
-            readiness.close()
-        return self
+    def start(self, prefix=()):
+        return super().start([
+            "unshare", "--mount", "--propagation", "private", "sh", "-c",
+            'mount $1 "$2" && shift 2 && exec "$@"', "sh", " ".join(self.mount), self.disk,
+            *prefix])
 
     def inside(self):
         """The directory of the log, as the hub sees it."""

@@ -39,10 +39,14 @@ class Stack:
         self.process = None
         self.namespace = None
 
+    def command(self):
+        """What spawn() runs in the new namespace; the process that it becomes is conf/run."""
+        return [REPO / "conf/run"]
+
     def spawn(self):
         """conf/run, not waited for: for starts that fail."""
         self.process = Process(["unshare", "--mount", "--propagation", "private",
-                                REPO / "conf/run"], env=self.environment)
+                                *self.command()], env=self.environment)
         return self.process
 
     def start(self):
