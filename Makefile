@@ -40,7 +40,7 @@ objs  = $(patsubst %.c,$B/%.o,$(filter-out %.bpf.c,$(wildcard $1/*.c)))
 
 SHARED_LIBS = $(call pkg,jansson) -lmsgpackc -linih
 BPF_LIBS    = $(call pkg,libbpf libuv libudev mount blkid libcap-ng libsystemd)
-WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libcrypto libsystemd zlib)
+WS_LIBS     = $(call pkg,libwebsockets libuv sqlite3 libssl libcrypto libsystemd zlib)
 FCGI_LIBS   = -lfcgi
 CLI_LIBS    = $(call pkg,libcrypto)
 $B/hostcast-bpf:  LIBS = $(BPF_LIBS) $(SHARED_LIBS)
@@ -144,12 +144,13 @@ RUN        ?= .run
 HTTP_PORT  ?= 8080
 HTTPS_PORT ?= 8443
 WS_PORT    ?= 8090
+WSS_PORT   ?= 8444
 jobs       := -j$(shell nproc) --no-print-directory
 
 .PHONY: run test unit e2e browser
-run: ## install, build and start everything on loopback (RUN, HTTP_PORT, HTTPS_PORT, WS_PORT)
+run: ## install, build and start everything on loopback (RUN, HTTP_PORT, HTTPS_PORT, WS_PORT, WSS_PORT)
 	@$(MAKE) --no-print-directory deps && $(MAKE) $(jobs) all && \
-		B='$B' RUN='$(RUN)' HTTP_PORT='$(HTTP_PORT)' HTTPS_PORT='$(HTTPS_PORT)' WS_PORT='$(WS_PORT)' exec conf/run
+		B='$B' RUN='$(RUN)' HTTP_PORT='$(HTTP_PORT)' HTTPS_PORT='$(HTTPS_PORT)' WS_PORT='$(WS_PORT)' WSS_PORT='$(WSS_PORT)' exec conf/run
 test: ## install, build and run every test: unit, end to end, browser
 	@$(MAKE) --no-print-directory deps-test && $(MAKE) $(jobs) all check && B='$B' SAN='$(SAN)' exec tests/run
 unit: $B/check ## run the unit tests

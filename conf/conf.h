@@ -50,6 +50,12 @@ struct hc_conf {
 		uint64_t ring_bytes;
 		uint32_t drain_ms; /* over which clients are sent away */
 	} hub;
+	struct {		   /* [tls]: a listener of the hub's own */
+		char *listen;	   /* address; "" = none */
+		uint16_t port;	   /* 0: any free one; it is logged */
+		char *certificate; /* PEM, with its chain */
+		char *key;	   /* PEM */
+	} tls;
 	struct { /* [log] */
 		char *path;
 		enum hc_durability durability;

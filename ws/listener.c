@@ -174,7 +174,7 @@ int hc_listener_tcp(struct hc_listener **ret, uv_loop_t *loop, const char *addre
 
 	if (!len) {
 		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "[hub] listen: \"%s\" is not an IPv4 or IPv6 address", address);
+			     "listen: \"%s\" is not an IPv4 or IPv6 address", address);
 		return -EINVAL;
 	}
 	fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -187,7 +187,7 @@ int hc_listener_tcp(struct hc_listener **ret, uv_loop_t *loop, const char *addre
 	if (bind(fd, (struct sockaddr *)&storage, len) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		hc_fault_set(fault, HC_FAULT_UNAVAILABLE,
-			     "cannot listen on %s port %u: %s: set [hub] listen or port", address,
+			     "cannot listen on %s port %u: %s: set another listen or port", address,
 			     port, strerror(-r));
 		return r;
 	}

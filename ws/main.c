@@ -2,6 +2,7 @@
 /* hostcast-ws: the hub. Arguments, configuration, listeners, the loop, and the way out. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
@@ -22,6 +23,7 @@ struct server {
 	struct hc_hub *hub;
 	struct hc_protocol *protocol;
 	struct hc_listener *tcp;
+	struct hc_listener *tls;
 	struct hc_listener *web;
 	uv_signal_t terminated;
 	uv_signal_t interrupted;
@@ -33,7 +35,14 @@ static void on_client(void *context, int fd)
 {
 	struct server *server = context;
 
-	hc_protocol_adopt(server->protocol, fd);
+	hc_protocol_adopt(server->protocol, fd, false);
+}
+
+static void on_tls_client(void *context, int fd)
+{
+	struct server *server = context;
+
+	hc_protocol_adopt(server->protocol, fd, true);
 }
 
 static uint64_t on_gate(void *context)
@@ -71,18 +80,21 @@ static void start_watchdog(struct server *server)
 static int start_listeners(struct server *server, const struct hc_conf *conf,
 			   struct hc_fault *fault)
 {
+	struct hc_listener **const all[] = { &server->tcp, &server->tls, &server->web };
 	int r = 0;
 
 	if (conf->hub.listen[0])
 		r = hc_listener_tcp(&server->tcp, &server->loop, conf->hub.listen, conf->hub.port,
 				    on_client, server, fault);
+	if (!r && conf->tls.listen[0])
+		r = hc_listener_tcp(&server->tls, &server->loop, conf->tls.listen, conf->tls.port,
+				    on_tls_client, server, fault);
 	if (!r && conf->hub.web_socket[0])
 		r = hc_listener_unix(&server->web, &server->loop, conf->hub.web_socket, on_client,
 				     server, fault);
-	if (server->tcp)
-		hc_listener_set_gate(server->tcp, on_gate);
-	if (server->web)
-		hc_listener_set_gate(server->web, on_gate);
+	for (size_t i = 0; i < HC_ARRAY_LEN(all); i++)
+		if (*all[i])
+			hc_listener_set_gate(*all[i], on_gate);
 	return r;
 }
 
@@ -97,14 +109,24 @@ static int start(struct server *server, const struct hc_conf *conf, struct hc_fa
 	return r;
 }
 
+static void name_port(char *ret, size_t size, const char *address,
+		      const struct hc_listener *listener)
+{
+	if (listener)
+		(void)snprintf(ret, size, "%s port %u", address, hc_listener_port(listener));
+	else
+		(void)snprintf(ret, size, "no address");
+}
+
 static void announce(const struct server *server, const struct hc_conf *conf)
 {
-	char position[HC_POSITION_MAX];
+	char position[HC_POSITION_MAX], plain[80], tls[80];
 
 	hc_hub_head(server->hub, position);
-	hc_notice("ready: position %s, programs at %s, clients at %s port %u and %s", position,
-		  conf->hostcast.socket, server->tcp ? conf->hub.listen : "no address",
-		  server->tcp ? hc_listener_port(server->tcp) : 0,
+	name_port(plain, sizeof(plain), conf->hub.listen, server->tcp);
+	name_port(tls, sizeof(tls), conf->tls.listen, server->tls);
+	hc_notice("ready: position %s, programs at %s, clients at %s, with TLS at %s, and at %s",
+		  position, conf->hostcast.socket, plain, tls,
 		  server->web ? conf->hub.web_socket : "no socket");
 	(void)sd_notify(0, "READY=1");
 }
@@ -136,6 +158,7 @@ static void stop(struct server *server)
 {
 	(void)sd_notify(0, "STOPPING=1");
 	server->tcp = hc_listener_free(server->tcp);
+	server->tls = hc_listener_free(server->tls);
 	server->web = hc_listener_free(server->web);
 	if (server->protocol)
 		drain(server);

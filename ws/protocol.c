@@ -24,6 +24,7 @@
 #include "ws/message.h"
 #include "ws/protocol.h"
 #include "ws/session.h"
+#include "ws/tls.h"
 #include "ws/stream.h"
 #include "ws/lookout.h"
 
@@ -40,6 +41,8 @@ struct hc_protocol {
 	struct hc_hub *hub;
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	struct lws_vhost *tls_vhost; /* NULL without TLS */
+	struct hc_tls *tls;	     /* the certificate for new connections */
 	struct hc_lookout *streams;
 	void *loops[1];
 	lws_retry_bo_t liveness;
@@ -388,6 +391,8 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_CLOSED:
 		hc_session_close(session);
 		return 0;
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the library's SSL_CTX is new */
+		return hc_tls_apply(user, &protocol_of(wire)->tls);
 	case LWS_CALLBACK_WSI_DESTROY:
 		lws_set_opaque_user_data(wire, hc_guest_leave(lws_get_opaque_user_data(wire)));
 		return 0;
@@ -412,10 +417,34 @@ static void fill_liveness(lws_retry_bo_t *ret, uint32_t pong_timeout_ms)
 	ret->secs_since_valid_ping = (uint16_t)(hangup_s * 2 / 3);
 }
 
+static int open_tls(struct hc_protocol *protocol, struct lws_context_creation_info *info,
+		    struct hc_fault *fault)
+{
+	const struct hc_conf *conf = protocol->hub->conf;
+
+	if (!conf->tls.listen[0])
+		return 0;
+	info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+	info->alpn = "http/1.1"; /* over HTTP/2 the library skips the upgrade check */
+	return hc_tls_new(&protocol->tls, conf->tls.certificate, conf->tls.key, fault);
+}
+
+static bool open_vhosts(struct hc_protocol *protocol, struct lws_context_creation_info *info)
+{
+	protocol->vhost = lws_create_vhost(protocol->context, info);
+	if (!protocol->vhost || !protocol->tls)
+		return protocol->vhost;
+	info->vhost_name = "tls";
+	info->options |= LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+	protocol->tls_vhost = lws_create_vhost(protocol->context, info);
+	return protocol->tls_vhost;
+}
+
 int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_protocol_freep) struct hc_protocol *protocol = calloc(1, sizeof(*protocol));
 	struct lws_context_creation_info info = { 0 };
+	int r;
 
 	if (!protocol)
 		return -ENOMEM;
@@ -438,10 +467,11 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "no descriptor for an epoll set");
 		return -EMFILE;
 	}
+	r = open_tls(protocol, &info, fault);
+	if (r < 0)
+		return r;
 	protocol->context = lws_create_context(&info);
-	if (protocol->context)
-		protocol->vhost = lws_create_vhost(protocol->context, &info);
-	if (!protocol->vhost) {
+	if (!protocol->context || !open_vhosts(protocol, &info)) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL,
 			     "libwebsockets cannot be set up: is the package "
 			     "libwebsockets-evlib-uv installed?");
@@ -449,6 +479,12 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	}
 	*ret = hc_take(protocol);
 	return 0;
+}
+
+void hc_protocol_set_tls(struct hc_protocol *protocol, struct hc_tls *tls)
+{
+	(void)hc_tls_free(protocol->tls);
+	protocol->tls = tls;
 }
 
 static struct hc_address address_of(int fd)
@@ -469,20 +505,23 @@ static struct hc_address address_of(int fd)
 }
 
 /* What has come is read first: else the kernel answers with a reset, which may overtake us. */
-static void turn_away(int fd)
+static void turn_away(int fd, bool is_tls)
 {
 	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
 				     "Content-Length: 0\r\n"
 				     "Retry-After: 10\r\n"
 				     "Connection: close\r\n\r\n";
+	/* A fatal alert, internal_error: RFC 8446 sections 5.1 and 6. */
+	static const char alert[] = { 21, 3, 3, 0, 2, 2, 80 };
 	char request[HEADER_BYTES];
 
 	(void)recv(fd, request, sizeof(request), MSG_DONTWAIT);
-	(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)send(fd, is_tls ? alert : answer, is_tls ? sizeof(alert) : sizeof(answer) - 1,
+		   MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)close(fd);
 }
 
-void hc_protocol_adopt(struct hc_protocol *protocol, int fd)
+void hc_protocol_adopt(struct hc_protocol *protocol, int fd, bool is_tls)
 {
 	int on = 1, send_buffer = (int)protocol->hub->conf->clients.send_buffer_bytes;
 	const struct hc_hub *hub = protocol->hub;
@@ -492,14 +531,14 @@ void hc_protocol_adopt(struct hc_protocol *protocol, int fd)
 
 	guest = hc_admission_enter(hub->admission, &address, uv_now(hub->loop));
 	if (!guest) {
-		turn_away(fd);
+		turn_away(fd, is_tls);
 		return;
 	}
 	/* TCP only; on a UNIX socket the first fails, which is as it should be. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	/* It closes the descriptor when it fails. */
-	wire = lws_adopt_socket_vhost(protocol->vhost, fd);
+	wire = lws_adopt_socket_vhost(is_tls ? protocol->tls_vhost : protocol->vhost, fd);
 	if (!wire) {
 		(void)hc_guest_leave(guest);
 		return;
@@ -522,6 +561,7 @@ struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol)
 		lws_context_destroy(protocol->context);
 	}
 	protocol->streams = hc_lookout_free(protocol->streams);
+	protocol->tls = hc_tls_free(protocol->tls);
 	free(protocol);
 	return NULL;
 }

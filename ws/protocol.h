@@ -8,16 +8,21 @@
 
 #include "ws/hub.h"
 
-struct lws_context;
-struct lws_vhost;
-
 struct hc_protocol;
+struct hc_tls;
 
 /** hc_protocol_new() - a libwebsockets context on the hub's loop */
 int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_fault *fault);
 
-/** hc_protocol_adopt() - take over an accepted connection; @fd is consumed */
-void hc_protocol_adopt(struct hc_protocol *protocol, int fd);
+/**
+ * hc_protocol_adopt() - take over an accepted connection
+ * @fd:     consumed
+ * @is_tls: [tls] listen is set, and it came from there
+ */
+void hc_protocol_adopt(struct hc_protocol *protocol, int fd, bool is_tls);
+
+/** hc_protocol_set_tls() - show another certificate to new connections; @tls is consumed */
+void hc_protocol_set_tls(struct hc_protocol *protocol, struct hc_tls *tls);
 
 /** hc_protocol_free() - drop all connections; their sessions are closed before it returns */
 struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol);

@@ -7,7 +7,8 @@
 
 #include "ws/wire.h"
 
-#define CLOSE_ANSWER_S 5
+#define CLOSE_ANSWER_S	 5
+#define TLS_RECORD_BYTES 16384 /* RFC 8446 section 5.1 */
 
 /*
  * LWS_WRITE_HTTP on a WebSocket connection sends the bytes as they are: true in 4.1.6, 4.3.5
@@ -19,6 +20,21 @@ static bool write_by_library(struct lws *wire, struct hc_str bytes)
 }
 
 /*
+ * OpenSSL takes one record at a time, and the library keeps a copy of the rest until the socket is
+ * writable: so it is given no more than that at a time as long as the socket takes it.
+ */
+static bool write_records(struct lws *wire, struct hc_str bytes)
+{
+	while (bytes.len > TLS_RECORD_BYTES && !lws_partial_buffered(wire)) {
+		if (!write_by_library(wire, (struct hc_str){ bytes.s, TLS_RECORD_BYTES }))
+			return false;
+		bytes.s += TLS_RECORD_BYTES;
+		bytes.len -= TLS_RECORD_BYTES;
+	}
+	return write_by_library(wire, bytes);
+}
+
+/*
  * Without TLS, straight to the socket: the library's own way there costs a quarter as much again as
  * the system call. It gets what the socket did not take, for its out-list.
  */
@@ -27,7 +43,7 @@ bool hc_wire_write(struct lws *wire, struct hc_str bytes)
 	ssize_t n;
 
 	if (lws_is_ssl(wire))
-		return write_by_library(wire, bytes);
+		return write_records(wire, bytes);
 	n = send(lws_get_socket_fd(wire), bytes.s, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == (ssize_t)bytes.len)
 		return true;

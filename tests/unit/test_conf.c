@@ -229,10 +229,10 @@ static const struct {
 	/* names */
 	{ "[hubb]\nport = 1\n",
 	  "2: [hubb]: no such section; there are "
-	  "hostcast, hub, log, clients, auth, mounts, rest, health, endpoint PATH" },
+	  "hostcast, hub, tls, log, clients, auth, mounts, rest, health, endpoint PATH" },
 	{ "[Hub]\nport = 1\n",
 	  "2: [Hub]: no such section; there are "
-	  "hostcast, hub, log, clients, auth, mounts, rest, health, endpoint PATH" },
+	  "hostcast, hub, tls, log, clients, auth, mounts, rest, health, endpoint PATH" },
 	{ "[]\nport = 1\n", "2: \"port\": an option before any [section]" },
 	{ "[hub]\nprot = 1\n",
 	  "2: [hub] prot: unknown key; there are listen, port, web_socket, prefix, ring_bytes, "

@@ -135,7 +135,7 @@ Test(listener, a_port_in_use_is_told)
 				     NULL, &fault),
 		     -EADDRINUSE);
 	cr_expect_null(second);
-	cr_expect(strstr(fault.message, "[hub] listen or port"), "%s", fault.message);
+	cr_expect(strstr(fault.message, "another listen or port"), "%s", fault.message);
 	finish(&loop, listener);
 }
 

@@ -72,7 +72,7 @@ class Bench:
         if not wanted.get("tls"):
             return wanted
         cert, key = certificate(self.directory)
-        return {"hub": {"certificate": cert, "key": key}}
+        return {"tls": {"listen": "127.0.0.1", "certificate": cert, "key": key}}
 
     def start(self, case):
         """The servers of a case that can be started, by the name of their variant."""

@@ -152,6 +152,9 @@ class Hostcast(Server):
         options["log"]["path"] = str(self.directory / "events.db")
         for section, values in self.settings.items():
             options.setdefault(section, {}).update(values)
+        if "tls" in options:  # instead of the other listener
+            options["tls"]["port"] = str(self.port)
+            options["hub"]["listen"] = ""
         (self.directory / "hostcast.conf").write_text(self.text(options))
 
     def text(self, options):

@@ -39,6 +39,7 @@ class Hub:
         self.key.write_text(secrets.token_hex(32))
         self.key.chmod(0o600)
         self.process = None
+        self.tls_port = None
         self.configure(extra)
 
     def configure(self, extra=None):
@@ -51,6 +52,20 @@ class Hub:
             "mounts": {"state": self.run / "mounts"},
             "health": {"interval": "0"},  # no events but those that a test wants
         }, extra)
+
+    def make_certificate(self, name="localhost", key="ec:prime256v1"):
+        """Into tls.crt and tls.key; the name is what tells one from another."""
+        kind, _, curve = key.partition(":")
+        how = ["-pkeyopt", f"ec_paramgen_curve:{curve}"] if curve else []
+        subprocess.run(["openssl", "req", "-x509", "-newkey", kind, *how, "-nodes", "-days", "30",
+                        "-subj", f"/CN={name}", "-keyout", str(self.run / "tls.key"),
+                        "-out", str(self.run / "tls.crt")], check=True, capture_output=True)
+        (self.run / "tls.key").chmod(0o600)
+
+    def tls_options(self):
+        self.tls_port = self.tls_port or ports.take()
+        return {"listen": "127.0.0.1", "port": self.tls_port.number,
+                "certificate": self.run / "tls.crt", "key": self.run / "tls.key"}
 
     def environment(self, **more):
         return {**os.environ, **sanitizer_environment(self.run), **more}
@@ -94,6 +109,8 @@ class Hub:
             if self.process:
                 self.process.kill()
             self.port.release()
+            if self.tls_port:
+                self.tls_port.release()
             remove(self.run)
 
     # ---- talking to it -------------------------------------------------------------------
@@ -106,6 +123,10 @@ class Hub:
 
     def client(self, path="/ws/events", **more):
         return WebSocket(self.url(path), **more)
+
+    def tls_client(self, path="/ws/events", **more):
+        """[tls] is set up by make_certificate() and tls_options()."""
+        return WebSocket(f"wss://127.0.0.1:{self.tls_port.number}{path}", **more)
 
     def client_at_web_socket(self, path="/ws/events", **more):
         """A client on the UNIX socket that Apache proxies to."""

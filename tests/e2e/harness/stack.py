@@ -34,6 +34,7 @@ class Stack:
             **os.environ, **sanitizer_environment(self.run),
             "RUN": str(self.run), "B": str(BUILD), "HTTP_PORT": str(self.http.number),
             "HTTPS_PORT": str(self.https.number), "WS_PORT": str(self.ws.number),
+            "WSS_PORT": "0",
             "MOUNT_NAMESPACE": "self", "CONF_EXTRA": str(self.extra), **environment,
         }
         self.process = None
