@@ -9,8 +9,8 @@ import time
 import msgpack
 
 from harness.events import unique
-from harness.processes import DEADLINE
-from harness.rpc import Rpc
+from harness.processes import DEADLINE, Failure
+from harness.rpc import Closed, Rpc
 
 RETRY_S = 0.02  # between two attempts at a hub that is not there, or that refused for now
 
@@ -51,7 +51,7 @@ class Link:
     def reopen(self):
         try:
             self.open()
-        except (OSError, AssertionError):
+        except (OSError, Closed, Failure):
             self.retry_at = time.monotonic() + RETRY_S
 
     def next_request(self):
@@ -180,7 +180,7 @@ class Flood(threading.Thread):
     def run(self):
         try:
             for link in self._links:
-                link.open()
+                link.reopen() if self.persistent else link.open()
             while not self.is_done() and (self.persistent or any(l.rpc for l in self._links)):
                 for link in self._links:
                     link.fill()
