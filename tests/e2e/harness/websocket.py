@@ -210,6 +210,7 @@ class RawWebSocket:
         self.status = None
         self.headers = {}
         self.body = b""
+        self.rsv = 0
         self._read_head()
 
     def connect(self, host, port, timeout):
@@ -245,6 +246,7 @@ class RawWebSocket:
             head = self.input.read(2)
             if len(head) < 2:
                 return None
+            self.rsv = head[0] >> 4 & 7  # of this frame
             size = head[1] & 0x7f
             if size == 126:
                 size, = struct.unpack("!H", self.input.read(2))
