@@ -6,7 +6,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -34,19 +34,21 @@ async function freePort() {
 }
 
 export class Stack {
-	/** Starts all of it and waits until a client can connect. */
-	static async start() {
+	/** Starts all of it and waits until a client can connect; `extra` is more configuration. */
+	static async start(extra = '') {
 		const stack = new Stack();
 		stack.run = await mkdtemp('/tmp/hostcast-browser-');
 		await chmod(stack.run, 0o755); /* the hub and Apache run as other users */
 		const [http, https, ws] = [await freePort(), await freePort(), await freePort()];
 		stack.url = `http://127.0.0.1:${http}/`;
 		stack.secureUrl = `https://127.0.0.1:${https}/`;
+		stack.hubUrl = `http://127.0.0.1:${ws}/`;
+		await writeFile(`${stack.run}/extra.conf`, extra);
 		stack.process = spawn('unshare', ['-m', '--propagation', 'private', 'conf/run'], {
 			cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'],
 			env: {
 				...process.env, RUN: stack.run, B: BUILD, HTTP_PORT: http, HTTPS_PORT: https,
-				WS_PORT: ws, MOUNT_NAMESPACE: 'self',
+				WS_PORT: ws, MOUNT_NAMESPACE: 'self', CONF_EXTRA: `${stack.run}/extra.conf`,
 			},
 		});
 		await mkdir(`${BUILD}/test`, { recursive: true });
