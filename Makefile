@@ -106,7 +106,7 @@ DEPS := gcc libc6-dev pkg-config clang bpftool libbpf-dev libwebsockets-dev libw
 	libmsgpack-dev libfcgi-dev libinih-dev libsystemd-dev libcap-ng-dev uthash-dev libssl-dev zlib1g-dev \
 	apache2-bin libapache2-mod-fcgid media-types openssl util-linux mount curl procps
 DEPS_TEST := libcriterion-dev python3 python3-pytest python3-pytest-xdist python3-websockets \
-	python3-msgpack python3-cryptography e2fsprogs chromium sqlite3 strace
+	python3-msgpack python3-cryptography e2fsprogs faketime chromium sqlite3 strace
 DEPS_LINT := clang-format cppcheck shellcheck systemd
 
 # Node.js may come from elsewhere than Debian, whose npm would then not go with it.
