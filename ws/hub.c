@@ -17,6 +17,7 @@
 #include "ws/feed.h"
 #include "ws/health.h"
 #include "ws/hub.h"
+#include "ws/keeper.h"
 #include "ws/metrics.h"
 #include "ws/peer.h"
 #include "ws/session.h"
@@ -249,6 +250,8 @@ static int open_all(struct hc_hub *hub, struct hc_fault *fault)
 	if (!r)
 		r = hc_tickets_new(&hub->tickets, hub->auth);
 	if (!r)
+		r = hc_keeper_new(&hub->keeper, hub->loop, hc_auth_revocations(hub->auth));
+	if (!r)
 		r = open_log(hub, fault);
 	if (!r)
 		r = open_fan_out(hub);
@@ -322,6 +325,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->latest = hc_latest_free(hub->latest);
 	hub->state = hc_state_free(hub->state);
 	hub->store = hc_store_free(hub->store);
+	hub->keeper = hc_keeper_free(hub->keeper);
 	hub->tickets = hc_tickets_free(hub->tickets);
 	hub->auth = hc_auth_free(hub->auth);
 	hub->types = hc_types_free(hub->types);

@@ -23,6 +23,7 @@
 
 struct hc_admission;
 struct hc_detector;
+struct hc_keeper;
 struct hc_health;
 struct hc_metrics;
 struct hc_peers;
@@ -36,6 +37,7 @@ struct hc_hub {
 	char source[96]; /* framing.origin.source */
 	struct hc_auth *auth;
 	struct hc_tickets *tickets;
+	struct hc_keeper *keeper;
 	struct hc_store *store;
 	struct hc_ring *ring;
 	struct hc_state *state;

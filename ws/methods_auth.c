@@ -7,6 +7,7 @@
 #include "proto/fault.h"
 #include "proto/log.h"
 #include "proto/utf8.h"
+#include "ws/keeper.h"
 #include "ws/method.h"
 #include "ws/revocations.h"
 #include "ws/session.h"
@@ -71,26 +72,15 @@ bool hc_method_ticket(const struct hc_request *request, struct hc_fault *fault)
 
 /* ---- revoke -------------------------------------------------------------------------------- */
 
-/* The file is written by a thread of the loop's: a slow disk must not hold up events. */
+/* Somebody who gets an answer once the revocation is on the disk. */
 struct saving {
-	uv_work_t work;
+	struct hc_keeper_job job;
 	struct hc_peer *peer; /* held */
 	uint32_t request_id;
-	struct hc_revocations *revocations;
-	struct hc_revocations_text text;
-	int result;
 };
 
-static void save(uv_work_t *work)
+static void answer_not_saved(const struct saving *saving, int error)
 {
-	struct saving *saving = hc_container_of(work, struct saving, work);
-
-	saving->result = hc_revocations_write(saving->revocations, &saving->text);
-}
-
-static void answer_not_saved(const struct saving *saving)
-{
-	int error = -saving->result;
 	struct hc_fault fault = HC_FAULT_NULL;
 
 	hc_err("the revocations cannot be written: %s; those of late end with this process",
@@ -106,42 +96,39 @@ static void answer_not_saved(const struct saving *saving)
 static void answer_saved(const struct saving *saving)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
+	const struct hc_auth *auth = saving->peer->hub->auth;
 	msgpack_packer pk = hc_codec_packer(&result);
 
 	msgpack_pack_map(&pk, 1);
-	hc_pack_u64_at(&pk, "total", hc_revocations_count(saving->revocations));
+	hc_pack_u64_at(&pk, "total", hc_revocations_count(hc_auth_revocations(auth)));
 	hc_method_answer(saving->peer, saving->request_id, &result);
 }
 
-static void on_saved(uv_work_t *work, int status)
+static void on_saved(struct hc_keeper_job *job, int result)
 {
-	struct saving *saving = hc_container_of(work, struct saving, work);
+	struct saving *saving = hc_container_of(job, struct saving, job);
 
-	(void)status; /* nothing cancels it */
-	if (saving->result)
-		answer_not_saved(saving);
+	if (result)
+		answer_not_saved(saving, -result);
 	else
 		answer_saved(saving);
 	hc_peer_release(saving->peer);
-	hc_buffer_deinit(&saving->text.json);
 	free(saving);
 }
 
 static bool start_saving(const struct hc_request *request, struct hc_fault *fault)
 {
 	struct saving *saving = calloc(1, sizeof(*saving));
-	struct hc_hub *hub = request->peer->hub;
 
 	if (!saving) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
 	}
+	saving->job.done = on_saved;
 	saving->peer = request->peer;
 	saving->request_id = request->id;
-	saving->revocations = hc_auth_revocations(hub->auth);
-	hc_revocations_take_text(saving->revocations, &saving->text);
 	hc_peer_hold(request->peer);
-	(void)uv_queue_work(hub->loop, &saving->work, save, on_saved); /* fails without save only */
+	hc_keeper_save(request->peer->hub->keeper, &saving->job);
 	return true;
 }
 

@@ -10,7 +10,6 @@
 #include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -42,9 +41,6 @@ struct entry {
 struct hc_revocations {
 	char *path; /* "": kept nowhere */
 	struct entry *all;
-	uint64_t generation;	 /* of what is in memory: one more with every change */
-	pthread_mutex_t writing; /* for what follows */
-	uint64_t written;	 /* generation that the file has */
 };
 
 const char *hc_revocation_of_name(enum hc_revocation_of of)
@@ -122,19 +118,16 @@ static void extend(struct entry *entry, const struct hc_revocation *revocation)
 int hc_revocations_add(struct hc_revocations *revocations, const struct hc_revocation *revocation)
 {
 	struct entry *entry;
-	int r = 0;
 
 	hc_revocations_drop_over(revocations);
 	entry = find(revocations, revocation->of, revocation->name);
-	if (entry)
+	if (entry) {
 		extend(entry, revocation);
-	else if (HASH_COUNT(revocations->all) >= HC_REVOCATIONS_MAX)
+		return 0;
+	}
+	if (HASH_COUNT(revocations->all) >= HC_REVOCATIONS_MAX)
 		return HC_REVOCATIONS_E_FULL;
-	else
-		r = insert(revocations, revocation);
-	if (!r)
-		revocations->generation++;
-	return r;
+	return insert(revocations, revocation);
 }
 
 bool hc_revocations_has(const struct hc_revocations *revocations, const struct hc_grant *grant,
@@ -192,18 +185,15 @@ static void write_entry(struct hc_buffer *json, const struct entry *entry)
 	hc_buffer_append(json, "}", 1);
 }
 
-void hc_revocations_take_text(const struct hc_revocations *revocations,
-			      struct hc_revocations_text *ret)
+void hc_revocations_format(const struct hc_revocations *revocations, struct hc_buffer *json)
 {
-	ret->generation = revocations->generation;
-	ret->json = HC_BUFFER_NULL;
-	hc_buffer_printf(&ret->json, "{\"version\":%d,\"revocations\":[", VERSION);
+	hc_buffer_printf(json, "{\"version\":%d,\"revocations\":[", VERSION);
 	for (const struct entry *entry = revocations->all; entry; entry = entry->hh.next) {
-		hc_buffer_append_str(&ret->json,
+		hc_buffer_append_str(json,
 				     entry == revocations->all ? HC_STR("\n") : HC_STR(",\n"));
-		write_entry(&ret->json, entry);
+		write_entry(json, entry);
 	}
-	hc_buffer_append_str(&ret->json, HC_STR("\n]}\n"));
+	hc_buffer_append_str(json, HC_STR("\n]}\n"));
 }
 
 static int write_all(int fd, const struct hc_buffer *buffer)
@@ -253,21 +243,11 @@ static int replace(const char *path, const struct hc_buffer *json)
 	return r;
 }
 
-int hc_revocations_write(struct hc_revocations *revocations, const struct hc_revocations_text *text)
+int hc_revocations_write(const struct hc_revocations *revocations, const struct hc_buffer *json)
 {
-	int r = 0;
-
-	if (text->json.failed)
+	if (json->failed)
 		return -ENOMEM;
-	if (!revocations->path[0])
-		return 0;
-	pthread_mutex_lock(&revocations->writing);
-	if (text->generation > revocations->written)
-		r = replace(revocations->path, &text->json);
-	if (!r && text->generation > revocations->written)
-		revocations->written = text->generation;
-	pthread_mutex_unlock(&revocations->writing);
-	return r;
+	return revocations->path[0] ? replace(revocations->path, json) : 0;
 }
 
 /* ---- the file, read ------------------------------------------------------------------------ */
@@ -372,10 +352,6 @@ int hc_revocations_open(struct hc_revocations **ret, const char *path, struct hc
 
 	if (!revocations)
 		return -ENOMEM;
-	if (pthread_mutex_init(&revocations->writing, NULL)) {
-		free(hc_take(revocations));
-		return -ENOMEM;
-	}
 	revocations->path = strdup(path);
 	if (!revocations->path)
 		return -ENOMEM;
@@ -393,7 +369,6 @@ struct hc_revocations *hc_revocations_free(struct hc_revocations *revocations)
 		return NULL;
 	while (revocations->all)
 		drop(revocations, revocations->all);
-	(void)pthread_mutex_destroy(&revocations->writing);
 	free(revocations->path);
 	free(revocations);
 	return NULL;

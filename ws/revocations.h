@@ -77,21 +77,13 @@ size_t hc_revocations_count(const struct hc_revocations *revocations);
 size_t hc_revocations_read(const struct hc_revocations *revocations, struct hc_revocation *ret,
 			   size_t skip, size_t n);
 
-/** struct hc_revocations_text - the file as it should be now */
-struct hc_revocations_text {
-	struct hc_buffer json;
-	uint64_t generation;
-};
-
-/** hc_revocations_take_text() - for hc_revocations_write(), which may be called elsewhere */
-void hc_revocations_take_text(const struct hc_revocations *revocations,
-			      struct hc_revocations_text *ret);
+/** hc_revocations_format() - append the file as it should be now */
+void hc_revocations_format(const struct hc_revocations *revocations, struct hc_buffer *json);
 
 /**
- * hc_revocations_write() - replace the file; may be called from any thread
+ * hc_revocations_write() - replace the file by that text
  *
- * Texts may overtake each other: one that is older than what the file has is not written.
+ * Blocks until it is on the disk. May be called from another thread, one at a time.
  * Return: 0 or -errno.
  */
-int hc_revocations_write(struct hc_revocations *revocations,
-			 const struct hc_revocations_text *text);
+int hc_revocations_write(const struct hc_revocations *revocations, const struct hc_buffer *json);

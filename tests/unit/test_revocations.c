@@ -14,11 +14,6 @@
 
 #define NOW_S INT64_C(1800000000)
 
-static void text_deinit(struct hc_revocations_text *text)
-{
-	hc_buffer_deinit(&text->json);
-}
-
 static struct hc_revocations *open_at(const char *path)
 {
 	struct hc_revocations *revocations = NULL;
@@ -40,10 +35,10 @@ static void add(struct hc_revocations *revocations, enum hc_revocation_of of, co
 
 static void save(struct hc_revocations *revocations)
 {
-	HC_CLEANUP(text_deinit) struct hc_revocations_text text;
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer json = HC_BUFFER_NULL;
 
-	hc_revocations_take_text(revocations, &text);
-	cr_assert_eq(hc_revocations_write(revocations, &text), 0);
+	hc_revocations_format(revocations, &json);
+	cr_assert_eq(hc_revocations_write(revocations, &json), 0);
 }
 
 static bool has(const struct hc_revocations *revocations, const char *claims, int64_t now_unix_s)
@@ -179,38 +174,31 @@ Test(revocations, a_restart_forgets_nothing)
 	test_dir_remove(dir);
 }
 
-Test(revocations, an_older_text_never_replaces_a_newer_one)
-{
-	HC_CLEANUP(text_deinit) struct hc_revocations_text older, newer;
-	char *dir = test_dir(), *path = NULL;
-	struct hc_revocations *all;
-
-	cr_assert_gt(asprintf(&path, "%s/revocations.json", dir), 0);
-	all = open_at(path);
-	add(all, HC_REVOCATION_JTI, "t1", 0);
-	hc_revocations_take_text(all, &older);
-	add(all, HC_REVOCATION_JTI, "t2", 0);
-	hc_revocations_take_text(all, &newer);
-	cr_assert_eq(hc_revocations_write(all, &newer), 0);
-	cr_assert_eq(hc_revocations_write(all, &older), 0);
-	(void)hc_revocations_free(all);
-	all = open_at(path);
-	cr_expect_eq(hc_revocations_count(all), 2);
-	(void)hc_revocations_free(all);
-	free(path);
-	test_dir_remove(dir);
-}
-
 Test(revocations, what_cannot_be_written_is_told_and_leaves_the_file_alone)
 {
-	HC_CLEANUP(text_deinit) struct hc_revocations_text text;
-	struct hc_revocations *all = open_at("/nonexistent/revocations.json");
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer json = HC_BUFFER_NULL;
+	char *dir = test_dir(), *path = NULL, *new = NULL;
+	struct hc_revocations *all;
 
+	cr_assert_gt(asprintf(&path, "%s/revocations", dir), 0);
+	cr_assert_gt(asprintf(&new, "%s.new", path), 0);
+	all = open_at(path);
 	add(all, HC_REVOCATION_JTI, "t1", 0);
-	hc_revocations_take_text(all, &text);
-	cr_expect_eq(hc_revocations_write(all, &text), -ENOENT);
-	cr_expect_eq(hc_revocations_write(all, &text), -ENOENT, "it took the text for written");
+	save(all);
+	add(all, HC_REVOCATION_JTI, "t2", 0);
+	hc_revocations_format(all, &json);
+	cr_assert_eq(mkdir(new, 0700), 0);
+	cr_expect_eq(hc_revocations_write(all, &json), -EISDIR);
+	json.failed = true;
+	cr_expect_eq(hc_revocations_write(all, &json), -ENOMEM);
+	cr_assert_eq(rmdir(new), 0);
 	(void)hc_revocations_free(all);
+	all = open_at(path);
+	cr_expect_eq(hc_revocations_count(all), 1);
+	(void)hc_revocations_free(all);
+	free(new);
+	free(path);
+	test_dir_remove(dir);
 }
 
 Test(revocations, a_damaged_file_is_refused)
