@@ -6,11 +6,14 @@ list of deviations, with what happens instead; a case that starts to pass has to
 """
 import base64
 import json
+import random
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from harness.events import progress
 from harness.hub import Hub
 from harness.peer import ACCEPT, ANSWER_SECONDS, DROPPED, KEY, NO_CODE, Peer, request
 from harness.processes import Failure
@@ -209,6 +212,33 @@ def test_ten_pings_that_wait_for_their_pongs(hub):
             assert peer.read_frame() == (PONG, b"%d" % n)
 
 
+def test_pongs_come_between_messages_and_never_within_one(hub, rpc):
+    """To a client that reads nothing for a while, so that messages wait half sent."""
+    with Peer(hub.port.number, request(path="/ws/events")) as peer:
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        wanted, n_pings = [], 0
+        for _ in range(10):
+            batch = [progress() for _ in range(32)]
+            for event in batch:
+                event["payload"]["more"] = "x" * 10000
+            rpc.publish(*batch)
+            wanted += [event["payload"]["job_id"] for event in batch]
+            peer.send(frame(PING, b"%d" % n_pings))
+            n_pings += 1
+        got, pongs = [], []
+        while len(got) < len(wanted):
+            opcode, payload = peer.read_frame()
+            if opcode == PONG:
+                pongs.append(int(payload))
+            else:
+                got.append(json.loads(payload)["payload"]["job_id"])
+                if len(got) % 50 == 0:
+                    peer.send(frame(PING, b"%d" % n_pings))
+                    n_pings += 1
+        assert got == wanted
+        assert pongs and pongs == sorted(set(pongs))
+
+
 # ---- reserved bits and opcodes (3, 4) -------------------------------------------------------------------
 
 def reserved_cases():
@@ -288,6 +318,36 @@ def fragment_families():
         ("5.20 five frames and a pong", b"".join(five[:2]) + frame(PONG, b"x") + b"".join(five[2:]),
          Lives([PONG_TEXT])),
     ]
+
+
+def any_message(chance):
+    """Frames of a message, cut anywhere, control frames between them; and what answers it."""
+    size = chance.choice([0, 1, 15, 60, 125, 126, 127, 500, 512, 528, 544, 1024, 4000])
+    kind = chance.choice([TEXT, TEXT, TEXT, BINARY])
+    payload = text_of(size) if kind == TEXT else chance.randbytes(size)
+    cuts = sorted(chance.randint(0, size) for _ in range(chance.choice([0, 0, 1, 2, 5, 20])))
+    frames = []
+    for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, size])):
+        frames.append(frame(CONTINUATION if number else kind, payload[start:end],
+                            fin=number == len(cuts), mask=chance.randbytes(4)))
+        for _ in range(chance.choice([0, 0, 0, 1, 2])):
+            frames.append(frame(chance.choice([PING, PONG]), chance.randbytes(chance.randint(0, 125))))
+    return b"".join(frames), answer_to(size) if kind == TEXT else ERROR_TEXT
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_messages_cut_anywhere_in_packets_cut_anywhere_are_all_read(hub, seed):
+    chance = random.Random(seed)
+    said = [any_message(chance) for _ in range(25)]
+    data = b"".join(frames for frames, _ in said)
+    with Peer(hub.port.number) as peer:
+        at = 0
+        while at < len(data):
+            size = chance.choice([1, 2, 7, 100, 528, 1000, 5000])
+            peer.send(data[at:at + size])
+            at += size
+        answers = [one for one in shown(peer.read_to_answer()) if one[0] != PONG]
+        assert answers == [answer for _, answer in said]
 
 
 # ---- UTF-8 (6), after Markus Kuhn's decoder capability and stress test ------------------------------------
