@@ -270,13 +270,18 @@ def descriptors(hub):
     return len(os.listdir(f"/proc/{hub.process.pid}/fd"))
 
 
-def test_clients_that_left_cost_nothing(new_hub):
-    hub = new_hub({"clients": {"heartbeat": "1h"}})
+@pytest.mark.parametrize("tls", [False, True])
+def test_clients_that_left_cost_nothing(new_hub, tls):
+    hub = new_hub({"clients": {"heartbeat": "1h"}}, start=False)
+    if tls:
+        hub.make_certificate()
+        hub.configure({"clients": {"heartbeat": "1h"}, "tls": hub.tls_options()})
+    hub.start()
     before = descriptors(hub)
     streams = []
     for leave in LEAVE.values():
         for _ in range(25):
-            streams.append(Stream(hub.port.number))
+            streams.append(Stream((hub.tls_port if tls else hub.port).number, tls=tls))
             streams[-1].hello()
         for stream in streams[-25:]:
             leave(stream)
