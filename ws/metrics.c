@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "proto/clock.h"
+#include "ws/admission.h"
 #include "ws/component.h"
 #include "ws/detector.h"
 #include "ws/exposition.h"
@@ -156,6 +157,32 @@ static void write_refusals(struct hc_buffer *text, const char *name,
 		hc_exposition_count(text, name,
 				    (struct hc_label){ "reason", hc_stats_refusal_name(i) },
 				    metrics->hub->stats.refusals[i]);
+}
+
+static void write_places(struct hc_buffer *text, const char *name, const struct hc_metrics *metrics)
+{
+	count(text, name, hc_admission_counts(metrics->hub->admission).max);
+}
+
+static void write_pending(struct hc_buffer *text, const char *name,
+			  const struct hc_metrics *metrics)
+{
+	count(text, name, hc_admission_counts(metrics->hub->admission).n_pending);
+}
+
+static void write_limited(struct hc_buffer *text, const char *name,
+			  const struct hc_metrics *metrics)
+{
+	static const char *const limits[HC_VERDICT_MAX_] = {
+		[HC_VERDICT_FULL] = "all",
+		[HC_VERDICT_ADDRESS] = "address",
+		[HC_VERDICT_USER] = "user",
+	};
+	struct hc_admission_counts counts = hc_admission_counts(metrics->hub->admission);
+
+	for (int i = HC_VERDICT_WELCOME + 1; i < HC_VERDICT_MAX_; i++)
+		hc_exposition_count(text, name, (struct hc_label){ "limit", limits[i] },
+				    counts.n_refused[i]);
 }
 
 static void write_resumes(struct hc_buffer *text, const char *name,
@@ -423,6 +450,11 @@ static const struct family families[] = {
 	  write_behind },
 	{ "hostcast_audiences", "gauge", "Groups of clients that get the same bytes.",
 	  write_audiences },
+	{ "hostcast_clients_max", "gauge", "Clients there are places for.", write_places },
+	{ "hostcast_clients_pending", "gauge", "Connections whose handshake is not done.",
+	  write_pending },
+	{ "hostcast_clients_limited_total", "counter",
+	  "Clients refused because there are too many, by the limit.", write_limited },
 	{ "hostcast_closes_total", "counter", "Connections that have ended, by close code.",
 	  write_closes },
 	{ "hostcast_handshakes_refused_total", "counter",

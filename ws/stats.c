@@ -10,11 +10,9 @@ static const uint16_t codes[HC_STATS_CODES] = {
 };
 
 static const char *const refusals[HC_STATS_REFUSALS] = {
-	"malformed",	      "invalid_params", "unauthorized",
-	"forbidden",	      "not_found",	"too_large",
-	"unavailable",	      "server_full",	"upgrade_required",
-	"too_many_requests",  "rate_limited",	"internal",
-	"method_not_allowed", "other",
+	"malformed",	    "invalid_params",	  "unauthorized", "forbidden",
+	"not_found",	    "too_large",	  "unavailable",  "internal",
+	"upgrade_required", "method_not_allowed", "other",
 };
 
 static const char *const resumes[HC_STATS_RESUMES] = {

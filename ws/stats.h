@@ -16,7 +16,7 @@ struct hc_sent {
 };
 
 #define HC_STATS_CODES	  20 /* close codes that are told apart, and one for all others */
-#define HC_STATS_REFUSALS 14 /* reasons of refused handshakes, likewise */
+#define HC_STATS_REFUSALS 11 /* reasons of refused handshakes, likewise */
 #define HC_STATS_RESUMES  5  /* outcomes of a resume */
 
 enum hc_publish_result { /* those of hc_batch_result, and one more */

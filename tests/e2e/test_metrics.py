@@ -72,6 +72,8 @@ def test_what_clients_get_is_counted(new_hub):
         assert grown("hostcast_log_events") == 5
         assert after("hostcast_log_bytes") > 4096
         assert after("hostcast_peers", role="publisher") == 1
+        assert after("hostcast_clients_max") > 2
+        assert after("hostcast_clients_limited_total", limit="address") == 0
         assert after("hostcast_clients_opened_total", endpoint="/ws/events") == 2
 
     metrics = wait_for_metrics(hub, lambda m: m("hostcast_clients", endpoint="/ws/events") == 0,
