@@ -6,13 +6,14 @@
 
 /* One path that leads to an endpoint: its own or an alias. */
 struct way {
-	const char *path;
+	char *path; /* owned */
 	struct hc_endpoint *endpoint;
 	bool is_sse;
 };
 
 struct hc_endpoints {
-	const char *prefix;
+	unsigned int n_refs;
+	char *prefix;
 	struct hc_endpoint *items;
 	size_t n;
 	struct way *ways; /* the most specific first */
@@ -93,13 +94,25 @@ static struct hc_filter filter_of(const struct hc_list *patterns, const struct h
 	return filter;
 }
 
-static void add(struct hc_endpoints *endpoints, const struct hc_types *types,
-		const struct hc_conf_endpoint *conf)
+/* Returns the path, or NULL without memory. */
+static const char *add_way(struct hc_endpoints *endpoints, struct hc_endpoint *endpoint,
+			   const char *path, bool is_sse)
+{
+	char *copy = strdup(path);
+
+	if (copy)
+		endpoints->ways[endpoints->n_ways++] = (struct way){ copy, endpoint, is_sse };
+	return copy;
+}
+
+static int add(struct hc_endpoints *endpoints, const struct hc_types *types,
+	       const struct hc_conf_endpoint *conf)
 {
 	struct hc_endpoint *endpoint = &endpoints->items[endpoints->n++];
 
 	*endpoint = (struct hc_endpoint){
-		.path = conf->path,
+		.all = endpoints,
+		.path = add_way(endpoints, endpoint, conf->path, false),
 		.encoding = { (enum hc_envelope)conf->envelope,
 			      (enum hc_time_format)conf->timestamps },
 		.auth = (enum hc_endpoint_auth)conf->auth,
@@ -108,46 +121,76 @@ static void add(struct hc_endpoints *endpoints, const struct hc_types *types,
 		.events = filter_of(&conf->events, types),
 		.always = filter_of(&conf->always, types),
 	};
-	endpoints->ways[endpoints->n_ways++] = (struct way){ conf->path, endpoint, false };
+	if (!endpoint->path)
+		return -ENOMEM;
 	for (size_t i = 0; i < conf->aliases.n; i++)
-		endpoints->ways[endpoints->n_ways++] =
-			(struct way){ conf->aliases.items[i], endpoint, false };
+		if (!add_way(endpoints, endpoint, conf->aliases.items[i], false))
+			return -ENOMEM;
 	for (size_t i = 0; i < conf->sse.n; i++)
-		endpoints->ways[endpoints->n_ways++] =
-			(struct way){ conf->sse.items[i], endpoint, true };
+		if (!add_way(endpoints, endpoint, conf->sse.items[i], true))
+			return -ENOMEM;
+	return 0;
 }
 
-int hc_endpoints_new(struct hc_endpoints **ret, const struct hc_types *types,
-		     const struct hc_conf_endpoints *conf, const char *prefix)
+static int fill(struct hc_endpoints *endpoints, const struct hc_types *types,
+		const struct hc_conf_endpoints *conf)
 {
-	HC_CLEANUP(hc_endpoints_freep) struct hc_endpoints *endpoints = NULL;
 	size_t n_ways = conf->n;
 
 	for (size_t i = 0; i < conf->n; i++)
 		n_ways += conf->items[i].aliases.n + conf->items[i].sse.n;
-	endpoints = calloc(1, sizeof(*endpoints));
-	if (!endpoints)
-		return -ENOMEM;
-	endpoints->prefix = prefix;
 	endpoints->items = calloc(conf->n + 1, sizeof(*endpoints->items));
 	endpoints->ways = calloc(n_ways + 1, sizeof(*endpoints->ways));
 	if (!endpoints->items || !endpoints->ways)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->n; i++)
-		if (conf->items[i].enabled)
-			add(endpoints, types, &conf->items[i]);
+		if (conf->items[i].enabled && add(endpoints, types, &conf->items[i]) < 0)
+			return -ENOMEM;
 	qsort(endpoints->ways, endpoints->n_ways, sizeof(*endpoints->ways), compare_ways);
+	return 0;
+}
+
+int hc_endpoints_new(struct hc_endpoints **ret, const struct hc_types *types,
+		     const struct hc_conf_endpoints *conf, const char *prefix)
+{
+	HC_CLEANUP(hc_endpoints_unrefp) struct hc_endpoints *endpoints = NULL;
+
+	endpoints = calloc(1, sizeof(*endpoints));
+	if (!endpoints)
+		return -ENOMEM;
+	endpoints->n_refs = 1;
+	endpoints->prefix = strdup(prefix);
+	if (!endpoints->prefix || fill(endpoints, types, conf) < 0)
+		return -ENOMEM;
 	*ret = hc_take(endpoints);
 	return 0;
 }
 
-struct hc_endpoints *hc_endpoints_free(struct hc_endpoints *endpoints)
+struct hc_endpoints *hc_endpoints_ref(struct hc_endpoints *endpoints)
 {
-	if (!endpoints)
+	endpoints->n_refs++;
+	return endpoints;
+}
+
+struct hc_endpoints *hc_endpoints_unref(struct hc_endpoints *endpoints)
+{
+	if (!endpoints || --endpoints->n_refs)
 		return NULL;
-	free(endpoints->items);
+	for (size_t i = 0; i < endpoints->n_ways; i++)
+		free(endpoints->ways[i].path);
 	free(endpoints->ways);
+	free(endpoints->items);
+	free(endpoints->prefix);
 	free(endpoints);
+	return NULL;
+}
+
+struct hc_endpoint *hc_endpoints_same(struct hc_endpoints *endpoints,
+				      const struct hc_endpoint *other)
+{
+	for (size_t i = 0; i < endpoints->n; i++)
+		if (!strcmp(endpoints->items[i].path, other->path))
+			return &endpoints->items[i];
 	return NULL;
 }
 

@@ -15,7 +15,8 @@
 struct hc_endpoints;
 
 struct hc_endpoint {
-	const char *path; /* borrowed from the configuration */
+	struct hc_endpoints *all; /* the table it is in */
+	const char *path;
 	struct hc_encoding encoding;
 	enum hc_endpoint_auth auth;
 	enum hc_endpoint_start start;
@@ -35,16 +36,21 @@ struct hc_route {
 
 /**
  * hc_endpoints_new() - make the configured endpoints ready
- * @conf:   borrowed for the life of the endpoints
- * @prefix: before every path, "" for none; borrowed as well
+ * @ret:    the table, a reference; whoever keeps one of its endpoints keeps one, too
+ * @prefix: before every path, "" for none
  */
 int hc_endpoints_new(struct hc_endpoints **ret, const struct hc_types *types,
 		     const struct hc_conf_endpoints *conf, const char *prefix);
-struct hc_endpoints *hc_endpoints_free(struct hc_endpoints *endpoints);
-HC_DEFINE_CLEANUP(struct hc_endpoints *, hc_endpoints_free);
+struct hc_endpoints *hc_endpoints_ref(struct hc_endpoints *endpoints);
+struct hc_endpoints *hc_endpoints_unref(struct hc_endpoints *endpoints);
+HC_DEFINE_CLEANUP(struct hc_endpoints *, hc_endpoints_unref);
 
 /** hc_endpoints_find() - where a request path leads; false if nowhere */
 bool hc_endpoints_find(struct hc_route *ret, struct hc_endpoints *endpoints, struct hc_str path);
+
+/** hc_endpoints_same() - the endpoint that has taken the place of one of another table, or NULL */
+struct hc_endpoint *hc_endpoints_same(struct hc_endpoints *endpoints,
+				      const struct hc_endpoint *other);
 
 size_t hc_endpoints_count(const struct hc_endpoints *endpoints);
 struct hc_endpoint *hc_endpoints_at(struct hc_endpoints *endpoints, size_t index);

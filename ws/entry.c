@@ -145,23 +145,30 @@ static void answer_authenticated(struct hc_session *session)
 		hc_session_send_text(session, (struct hc_str){ text.data, text.len });
 }
 
-/* The first token, for somebody who waits for it. */
-static bool come_in(struct hc_session *session, struct hc_grant *grant, struct hc_fault *fault)
+/* Who waited for a token waits no more. */
+static void stop_waiting(struct hc_session *session)
 {
 	struct hc_entry *entry = session->entry;
 	bool has_memory;
 
-	if (session->endpoint->auth == HC_ENDPOINT_USER && !is_user(grant, entry->user, fault)) {
-		send_away(session, HC_CLOSE_FORBIDDEN, fault);
-		return false;
-	}
-	take_grant(session, grant);
-	answer_authenticated(session);
 	session->entry = NULL;
 	has_memory = hc_session_begin(session, entry->has_since ? &entry->since : NULL);
 	free(entry);
 	if (!has_memory)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+}
+
+/* The first token, for somebody who waits for it. */
+static bool come_in(struct hc_session *session, struct hc_grant *grant, struct hc_fault *fault)
+{
+	if (session->endpoint->auth == HC_ENDPOINT_USER &&
+	    !is_user(grant, session->entry->user, fault)) {
+		send_away(session, HC_CLOSE_FORBIDDEN, fault);
+		return false;
+	}
+	take_grant(session, grant);
+	answer_authenticated(session);
+	stop_waiting(session);
 	return true;
 }
 
@@ -238,6 +245,45 @@ void hc_entry_check_grant(struct hc_session *session)
 	if (session->grant && !session->close_code &&
 	    !hc_auth_check_again(session->hub->auth, session->grant, &fault))
 		send_away(session, HC_CLOSE_UNAUTHORIZED, &fault);
+}
+
+/* ---- the endpoint is another -------------------------------------------------------------- */
+
+/* Who is in stays in, unless more is asked for now than was asked for then. */
+static bool may_stay(const struct hc_session *session, enum hc_endpoint_auth asked_for)
+{
+	switch (session->endpoint->auth) {
+	case HC_ENDPOINT_OPEN:
+		return true;
+	case HC_ENDPOINT_TOKEN:
+		return session->grant;
+	default:
+		return asked_for == HC_ENDPOINT_USER;
+	}
+}
+
+void hc_entry_move(struct hc_session *session, struct hc_endpoint *to)
+{
+	enum hc_endpoint_auth asked_for = session->endpoint->auth;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (!to) {
+		hc_fault_set(&fault, HC_FAULT_NOT_FOUND, "there is no such endpoint any more");
+		send_away(session, HC_CLOSE_BAD_REQUEST, &fault);
+		return;
+	}
+	hc_session_move(session, to);
+	if (session->close_code)
+		return;
+	if (session->entry) {
+		if (to->auth == HC_ENDPOINT_OPEN)
+			stop_waiting(session);
+	} else if (!may_stay(session, asked_for)) {
+		hc_fault_set(&fault, HC_FAULT_UNAUTHORIZED, "this endpoint asks for a token now");
+		send_away(session, HC_CLOSE_UNAUTHORIZED, &fault);
+	} else if (!hc_session_refilter(session)) {
+		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
+	}
 }
 
 void hc_entry_close(struct hc_session *session)

@@ -15,6 +15,7 @@
 struct hc_handshake;
 
 #define HC_CLOSE_UNAUTHORIZED 4001
+#define HC_CLOSE_BAD_REQUEST  4500
 #define HC_CLOSE_FORBIDDEN    4503
 
 enum {
@@ -59,6 +60,14 @@ void hc_entry_check(struct hc_session *session, uint64_t now_ms, int64_t now_uni
 
 /** hc_entry_check_grant() - close a client whose token was revoked */
 void hc_entry_check_grant(struct hc_session *session);
+
+/**
+ * hc_entry_move() - the endpoint of a client has been configured anew
+ * @to: what it is now; NULL: there is none any more
+ *
+ * The client goes on with what that carries now, if it may.
+ */
+void hc_entry_move(struct hc_session *session, struct hc_endpoint *to);
 
 /** hc_entry_close() - the connection is gone */
 void hc_entry_close(struct hc_session *session);

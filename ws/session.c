@@ -314,6 +314,7 @@ static void send_hello(struct hc_session *session, const struct hc_position *sin
 void hc_session_open(struct hc_session *session)
 {
 	link_in(session, session->hub->sessions);
+	(void)hc_endpoints_ref(session->endpoint->all);
 	session->endpoint->n_clients++;
 	session->endpoint->n_opened++;
 	session->connected_unix_ms = (uint64_t)hc_now_unix_ms();
@@ -321,6 +322,20 @@ void hc_session_open(struct hc_session *session)
 	session->progress_ms = session->sent_ms;
 	hc_info("client %llu (%s): connected to %s", (unsigned long long)session->id, session->peer,
 		session->endpoint->path);
+}
+
+void hc_session_move(struct hc_session *session, struct hc_endpoint *to)
+{
+	struct hc_endpoint *from = session->endpoint;
+
+	if (session->encoding.envelope == from->encoding.envelope)
+		session->encoding.envelope = to->encoding.envelope;
+	session->encoding.time = to->encoding.time;
+	to->n_clients++;
+	from->n_clients--;
+	(void)hc_endpoints_ref(to->all);
+	(void)hc_endpoints_unref(from->all);
+	session->endpoint = to;
 }
 
 bool hc_session_begin(struct hc_session *session, const struct hc_position *since)
@@ -346,6 +361,7 @@ void hc_session_close(struct hc_session *session)
 	if (session->link) {
 		link_out(session);
 		session->endpoint->n_clients--;
+		(void)hc_endpoints_unref(session->endpoint->all);
 		hc_stats_close(&session->hub->stats, session->close_code);
 		hc_info("client %llu (%s): gone", (unsigned long long)session->id, session->peer);
 	}

@@ -74,8 +74,14 @@ int hc_sessions_new(struct hc_sessions **ret, struct hc_hub *hub);
 /** hc_sessions_free() - the sessions themselves must be closed; run the loop once more */
 struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions);
 
+/** hc_sessions_move() - the endpoints have been configured anew: each goes on at what is now its */
+void hc_sessions_move(struct hc_sessions *sessions, struct hc_endpoints *to);
+
 /** hc_sessions_check_grants() - close those whose token was revoked */
 void hc_sessions_check_grants(struct hc_sessions *sessions);
+
+/** hc_session_move() - it is at another endpoint from now on; for hc_entry_move() */
+void hc_session_move(struct hc_session *session, struct hc_endpoint *to);
 
 /** hc_session_open() - a client has connected; @session has hub, wire, endpoint, encoding, peer set
  */

@@ -106,6 +106,12 @@ struct hc_sessions *hc_sessions_free(struct hc_sessions *sessions)
 	return NULL;
 }
 
+void hc_sessions_move(struct hc_sessions *sessions, struct hc_endpoints *to)
+{
+	for (struct hc_session *session = sessions->head; session; session = session->next)
+		hc_entry_move(session, hc_endpoints_same(to, session->endpoint));
+}
+
 void hc_sessions_check_grants(struct hc_sessions *sessions)
 {
 	for (struct hc_session *session = sessions->head; session; session = session->next)

@@ -185,7 +185,7 @@ void test_hub_close(struct test_hub *test)
 		;
 	hub->catchup = hc_catchup_free(hub->catchup);
 	hub->admission = hc_admission_free(hub->admission);
-	hub->endpoints = hc_endpoints_free(hub->endpoints);
+	hub->endpoints = hc_endpoints_unref(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
 	hub->ring = hc_ring_free(hub->ring);
 	hub->latest = hc_latest_free(hub->latest);

@@ -30,7 +30,7 @@ static struct world open_world(const char *text, const char *prefix)
 
 static void close_world(struct world *world)
 {
-	world->endpoints = hc_endpoints_free(world->endpoints);
+	world->endpoints = hc_endpoints_unref(world->endpoints);
 	world->conf = hc_conf_free(world->conf);
 }
 
