@@ -94,15 +94,18 @@ static struct hc_filter filter_of(const struct hc_list *patterns, const struct h
 	return filter;
 }
 
-/* Returns the path, or NULL without memory. */
-static const char *add_way(struct hc_endpoints *endpoints, struct hc_endpoint *endpoint,
-			   const char *path, bool is_sse)
+static bool add_way(struct hc_endpoints *endpoints, struct hc_endpoint *endpoint, const char *path,
+		    bool is_sse)
 {
-	char *copy = strdup(path);
+	struct way *way = &endpoints->ways[endpoints->n_ways];
 
-	if (copy)
-		endpoints->ways[endpoints->n_ways++] = (struct way){ copy, endpoint, is_sse };
-	return copy;
+	*way = (struct way){ strdup(path), endpoint, is_sse };
+	if (!way->path)
+		return false;
+	if (!endpoint->path)
+		endpoint->path = way->path; /* the first is its own */
+	endpoints->n_ways++;
+	return true;
 }
 
 static int add(struct hc_endpoints *endpoints, const struct hc_types *types,
@@ -112,7 +115,6 @@ static int add(struct hc_endpoints *endpoints, const struct hc_types *types,
 
 	*endpoint = (struct hc_endpoint){
 		.all = endpoints,
-		.path = add_way(endpoints, endpoint, conf->path, false),
 		.encoding = { (enum hc_envelope)conf->envelope,
 			      (enum hc_time_format)conf->timestamps },
 		.auth = (enum hc_endpoint_auth)conf->auth,
@@ -121,7 +123,7 @@ static int add(struct hc_endpoints *endpoints, const struct hc_types *types,
 		.events = filter_of(&conf->events, types),
 		.always = filter_of(&conf->always, types),
 	};
-	if (!endpoint->path)
+	if (!add_way(endpoints, endpoint, conf->path, false))
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->aliases.n; i++)
 		if (!add_way(endpoints, endpoint, conf->aliases.items[i], false))

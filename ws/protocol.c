@@ -190,8 +190,8 @@ static int open_stream(struct lws *wire, struct hc_session *session,
 		.wire = wire,
 		.endpoint = request->handshake.endpoint,
 		.encoding = request->handshake.encoding,
-		.subscription = hc_take(request->subscription),
 	};
+	session->subscription = hc_take(request->subscription);
 	name_peer(session);
 	hc_guest_settle(lws_get_opaque_user_data(wire));
 	if (!hc_stream_begin(wire, session->hub, request) ||
