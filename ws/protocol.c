@@ -112,6 +112,11 @@ static const struct hc_refusal *find_place(struct lws *wire)
 	return hc_handshake_surplus(hc_guest_verdict(guest));
 }
 
+/* The library can only go on with HTTP/2 or close. */
+static const struct hc_refusal no_http2 = { "505 HTTP Version Not Supported", "malformed",
+					    "a stream is served over HTTP/1.1, without an upgrade",
+					    "" };
+
 static int confirm_upgrade(struct lws *wire)
 {
 	const struct hc_refusal *refusal;
@@ -127,8 +132,10 @@ static int confirm_upgrade(struct lws *wire)
 		refusal = hc_handshake_read(&handshake, hub_of(wire), wire);
 	else if (!refusal)
 		refusal = hc_handshake_read_plain(&handshake, hub_of(wire), wire);
-	if (!refusal) /* a stream is not served over HTTP/2 either */
-		return handshake.is_sse ? -1 : 0;
+	if (!refusal && handshake.is_sse)
+		refusal = &no_http2;
+	if (!refusal)
+		return 0;
 	refuse(wire, refusal);
 	return 1;
 }

@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from harness.events import progress
+from harness.processes import SANITIZED
 from harness.websocket import CONTINUATION, PING, PONG, TEXT, RawWebSocket, frame
 
 MESSAGE_MAX = 65536
@@ -155,11 +156,12 @@ def test_bombs_take_no_memory(hub):
     for client in clients:
         client.send(bomb)
     assert [client.wait_close() for client in clients] == [1009] * 20
-    assert resident_kb(hub) - before <= 4096
+    assert SANITIZED or resident_kb(hub) - before <= 4096  # a sanitizer keeps what is freed
     for client in clients:
         client.close()
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory is its own")
 def test_an_idle_client_costs_no_more_than_a_plain_one(new_hub):
     """Each has said and heard something deflated: that is when windows are allocated."""
     def cost(offer):

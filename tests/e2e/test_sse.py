@@ -172,6 +172,8 @@ def test_nothing_is_missed_while_the_hub_was_killed(new_hub):
     ("/events", {"headers": {"Origin": "https://other.example"}}, 403, "forbidden"),
     ("/events", {"headers": {"Authorization": "Bearer x.y.z"}}, 401, "unauthorized"),
     ("/tasks", {}, 401, "unauthorized"),
+    ("/events", {"headers": {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c",
+                             "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}}, 505, "malformed"),
 ])
 def test_refusals_are_problems(hub, path, more, status, code):
     with Stream(hub.port.number, path, **more) as stream:
