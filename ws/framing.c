@@ -13,9 +13,10 @@
 #include "ws/framing.h"
 
 #define RAW_WINDOW_BITS (-15) /* the whole window, no zlib header */
-#define MEMORY_LEVEL	8     /* zlib's default: 256 KiB a stream */
-#define TAIL_LEN	4     /* bytes: 00 00 ff ff */
-#define FLUSH_LEN_MAX	16    /* bytes that the empty block adds to deflateBound(), generously */
+#define LEVEL		3 /* of 9; measured on JSON of 4 to 16 KiB: half the time of 6, 6 % longer */
+#define MEMORY_LEVEL	8  /* zlib's default: 256 KiB a stream */
+#define TAIL_LEN	4  /* bytes: 00 00 ff ff */
+#define FLUSH_LEN_MAX	16 /* bytes that the empty block adds to deflateBound(), generously */
 
 void hc_framer_init(struct hc_framer *framer, const struct hc_framing_options *options)
 {
@@ -40,8 +41,8 @@ static bool need_zlib(struct hc_framer *framer)
 	framer->zlib = calloc(1, sizeof(*framer->zlib));
 	if (!framer->zlib)
 		return false;
-	if (deflateInit2(framer->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_WINDOW_BITS,
-			 MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK)
+	if (deflateInit2(framer->zlib, LEVEL, Z_DEFLATED, RAW_WINDOW_BITS, MEMORY_LEVEL,
+			 Z_DEFAULT_STRATEGY) == Z_OK)
 		return true;
 	free(framer->zlib);
 	framer->zlib = NULL;
