@@ -76,10 +76,10 @@ const struct hc_option hc_options[] = {
 	    "UNIX socket of the hub, for the loader, the REST program and the hostcast command.", RESTART },
 	  HC_OPTION_SOCKET, AT(hostcast.socket), 1, 0, NULL },
 	{ { "hostcast", "types_dir", HC_DATADIR "/types",
-	    "Directory of the event types that came with the programs.", RELOAD },
+	    "Directory of the event types that came with the programs.", RESTART },
 	  HC_OPTION_PATH, AT(hostcast.types_dir), 1, 0, NULL },
 	{ { "hostcast", "types_site_dir", HC_SYSCONFDIR "/hostcast/types.d",
-	    "Directory of your own event types; it may be missing.", RELOAD },
+	    "Directory of your own event types; it may be missing.", RESTART },
 	  HC_OPTION_PATH, AT(hostcast.types_site_dir), 0, 0, NULL },
 
 	{ { "hub", "listen", "127.0.0.1",
@@ -431,6 +431,56 @@ int hc_option_store(const struct hc_option *option, void *base, const char *text
 		return -EINVAL;
 	store_number(base, option, value);
 	return 0;
+}
+
+static size_t size_of(const struct hc_option *option)
+{
+	if (is_text(option))
+		return sizeof(char *);
+	if (is_list(option))
+		return sizeof(struct hc_list);
+	switch (option->kind) {
+	case HC_OPTION_U16:
+		return sizeof(uint16_t);
+	case HC_OPTION_BYTES:
+		return sizeof(uint64_t);
+	case HC_OPTION_CHOICE:
+		return sizeof(int);
+	default:
+		return sizeof(uint32_t);
+	}
+}
+
+static bool are_same_lists(const struct hc_list *a, const struct hc_list *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+bool hc_option_same(const struct hc_option *option, const void *a, const void *b)
+{
+	const void *at_a = (const char *)a + option->offset;
+	const void *at_b = (const char *)b + option->offset;
+
+	if (is_text(option))
+		return !strcmp(*(char *const *)at_a, *(char *const *)at_b);
+	if (is_list(option))
+		return are_same_lists(at_a, at_b);
+	return !memcmp(at_a, at_b, size_of(option));
+}
+
+void hc_option_swap(const struct hc_option *option, void *a, void *b)
+{
+	char kept[sizeof(struct hc_list)];
+	size_t size = size_of(option);
+
+	memcpy(kept, slot(a, option), size);
+	memcpy(slot(a, option), slot(b, option), size);
+	memcpy(slot(b, option), kept, size);
 }
 
 void hc_option_clear(const struct hc_option *option, void *base)

@@ -62,6 +62,12 @@ const struct hc_option *hc_option_find(const char *section, const char *key);
  */
 int hc_option_store(const struct hc_option *option, void *base, const char *text, bool more);
 
+/** hc_option_same() - whether it has the same value in both structs */
+bool hc_option_same(const struct hc_option *option, const void *a, const void *b);
+
+/** hc_option_swap() - give each of the structs the value of the other */
+void hc_option_swap(const struct hc_option *option, void *a, void *b);
+
 /** hc_option_clear() - free what the option holds in @base */
 void hc_option_clear(const struct hc_option *option, void *base);
 

@@ -7,6 +7,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "conf/arguments.h"
+#include "proto/buffer.h"
+#include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
 #include "ws/admission.h"
@@ -14,12 +16,15 @@
 #include "ws/hub.h"
 #include "ws/listener.h"
 #include "ws/protocol.h"
+#include "ws/reload.h"
 #include "ws/session.h"
 
 /* ---- while it runs ------------------------------------------------------------------------ */
 
 struct server {
 	uv_loop_t loop;
+	struct hc_conf *conf;
+	const char *config; /* its file, or NULL */
 	struct hc_hub *hub;
 	struct hc_protocol *protocol;
 	struct hc_listener *tcp;
@@ -27,6 +32,7 @@ struct server {
 	struct hc_listener *web;
 	uv_signal_t terminated;
 	uv_signal_t interrupted;
+	uv_signal_t hung_up;
 	uv_timer_t watchdog;
 	unsigned int n_signals; /* to stop */
 };
@@ -59,6 +65,34 @@ static void on_signal(uv_signal_t *signal, int number)
 	(void)number;
 	server->n_signals++;
 	uv_stop(signal->loop);
+}
+
+static void reload(struct server *server)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer unchanged = HC_BUFFER_NULL;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (hc_reload(server->hub, server->protocol, &server->conf, server->config, &unchanged,
+		      &fault) < 0)
+		hc_err("not reloaded, everything stays as it is: %s", fault.message);
+	else if (unchanged.len && !unchanged.failed)
+		hc_notice("reloaded; only a restart changes %.*s", (int)unchanged.len,
+			  unchanged.data);
+	else
+		hc_notice("reloaded");
+}
+
+static void on_hangup(uv_signal_t *signal, int number)
+{
+	const struct server *server = signal->data;
+
+	(void)number;
+	if (server->n_signals)
+		return; /* it stops already */
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			 (unsigned long long)(hc_monotonic_ns() / 1000));
+	reload(signal->data);
+	(void)sd_notify(0, "READY=1");
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -162,6 +196,7 @@ static void stop(struct server *server)
 	server->web = hc_listener_free(server->web);
 	if (server->protocol)
 		drain(server);
+	uv_close((uv_handle_t *)&server->hung_up, NULL);
 	uv_close((uv_handle_t *)&server->terminated, NULL);
 	uv_close((uv_handle_t *)&server->interrupted, NULL);
 	uv_close((uv_handle_t *)&server->watchdog, NULL);
@@ -172,57 +207,60 @@ static void stop(struct server *server)
 	(void)uv_loop_close(&server->loop);
 }
 
-static int serve(const struct hc_conf *conf)
+static void watch(struct server *server, uv_signal_t *handle, uv_signal_cb action, int number)
+{
+	(void)uv_signal_init(&server->loop, handle); /* these fail without memory only */
+	handle->data = server;
+	(void)uv_signal_start(handle, action, number);
+	/* It keeps no loop alive: a start that fails runs it until everything else is closed. */
+	uv_unref((uv_handle_t *)handle);
+}
+
+static int serve(struct server *server)
 {
 	struct hc_fault fault = HC_FAULT_NULL;
-	struct server server = { 0 };
-	int r = uv_loop_init(&server.loop);
+	int r = uv_loop_init(&server->loop);
 
 	if (r < 0) {
 		hc_err("cannot start the loop: %s", uv_strerror(r));
 		return EXIT_FAILURE;
 	}
-	(void)uv_signal_init(&server.loop, &server.terminated);
-	(void)uv_signal_init(&server.loop, &server.interrupted);
-	server.terminated.data = &server;
-	server.interrupted.data = &server;
-	(void)uv_signal_start(&server.terminated, on_signal, SIGTERM);
-	(void)uv_signal_start(&server.interrupted, on_signal, SIGINT);
-	/* They keep no loop alive: a start that fails runs it until everything else is closed. */
-	uv_unref((uv_handle_t *)&server.terminated);
-	uv_unref((uv_handle_t *)&server.interrupted);
-	start_watchdog(&server);
-	r = start(&server, conf, &fault);
+	watch(server, &server->terminated, on_signal, SIGTERM);
+	watch(server, &server->interrupted, on_signal, SIGINT);
+	start_watchdog(server);
+	r = start(server, server->conf, &fault);
+	watch(server, &server->hung_up, on_hangup, SIGHUP);
 	if (r < 0) {
 		hc_err("%s", fault.message[0] ? fault.message : strerror(-r));
 	} else {
-		announce(&server, conf);
-		(void)uv_run(&server.loop, UV_RUN_DEFAULT);
-		hc_notice("stopping: sending %zu clients away", server.hub->sessions->n);
+		announce(server, server->conf);
+		(void)uv_run(&server->loop, UV_RUN_DEFAULT);
+		hc_notice("stopping: sending %zu clients away", server->hub->sessions->n);
 	}
-	stop(&server);
+	stop(server);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
+	struct server server = { 0 };
 	struct hc_fault fault = HC_FAULT_NULL;
-	const char *config;
 	int status = hc_arguments_read(
-		&config, "hostcast-ws",
+		&server.config, "hostcast-ws",
 		"The hub of hostcast: logs events and sends them to WebSocket clients.", argc,
 		argv);
 
 	if (status >= 0)
 		return status;
 	hc_log_init("hostcast-ws", HC_LOG_NOTICE);
-	if (hc_conf_load(&conf, config, &fault) < 0) {
+	if (hc_conf_load(&server.conf, server.config, &fault) < 0) {
 		hc_err("%s", fault.message);
 		return HC_EXIT_USAGE;
 	}
-	hc_log_init("hostcast-ws", (enum hc_log_level)conf->hostcast.log_level);
+	hc_log_init("hostcast-ws", (enum hc_log_level)server.conf->hostcast.log_level);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	return serve(conf);
+	(void)signal(SIGHUP, SIG_IGN); /* until there is something to reload */
+	status = serve(&server);
+	(void)hc_conf_free(server.conf);
+	return status;
 }

@@ -488,10 +488,12 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	return 0;
 }
 
-void hc_protocol_set_tls(struct hc_protocol *protocol, struct hc_tls *tls)
+void hc_protocol_reconfigure(struct hc_protocol *protocol, struct hc_tls *tls)
 {
 	(void)hc_tls_free(protocol->tls);
 	protocol->tls = tls;
+	/* The library reads it when it sets a connection's next timer. */
+	fill_liveness(&protocol->liveness, protocol->hub->conf->clients.pong_timeout_ms);
 }
 
 static struct hc_address address_of(int fd)

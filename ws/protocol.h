@@ -21,8 +21,11 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
  */
 void hc_protocol_adopt(struct hc_protocol *protocol, int fd, bool is_tls);
 
-/** hc_protocol_set_tls() - show another certificate to new connections; @tls is consumed */
-void hc_protocol_set_tls(struct hc_protocol *protocol, struct hc_tls *tls);
+/**
+ * hc_protocol_reconfigure() - the hub has another configuration
+ * @tls: the certificate for new connections, consumed; NULL without TLS
+ */
+void hc_protocol_reconfigure(struct hc_protocol *protocol, struct hc_tls *tls);
 
 /** hc_protocol_free() - drop all connections; their sessions are closed before it returns */
 struct hc_protocol *hc_protocol_free(struct hc_protocol *protocol);

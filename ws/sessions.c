@@ -52,6 +52,18 @@ static void check_stall(struct hc_session *session, uint64_t now_ms)
 	}
 }
 
+static uint64_t look_ms(const struct hc_conf *conf)
+{
+	uint32_t shorter = conf->clients.heartbeat_ms < conf->clients.stall_timeout_ms
+				   ? conf->clients.heartbeat_ms
+				   : conf->clients.stall_timeout_ms;
+	uint32_t quarter = shorter / 4;
+
+	if (quarter < LOOK_MS_MIN)
+		return LOOK_MS_MIN;
+	return quarter > LOOK_MS_MAX ? LOOK_MS_MAX : quarter;
+}
+
 static void on_look(uv_timer_t *timer)
 {
 	struct hc_hub *hub = timer->data;
@@ -67,18 +79,7 @@ static void on_look(uv_timer_t *timer)
 		session->sent_ms = now_ms;
 		hc_session_ping(session);
 	}
-}
-
-static uint64_t look_ms(const struct hc_conf *conf)
-{
-	uint32_t shorter = conf->clients.heartbeat_ms < conf->clients.stall_timeout_ms
-				   ? conf->clients.heartbeat_ms
-				   : conf->clients.stall_timeout_ms;
-	uint32_t quarter = shorter / 4;
-
-	if (quarter < LOOK_MS_MIN)
-		return LOOK_MS_MIN;
-	return quarter > LOOK_MS_MAX ? LOOK_MS_MAX : quarter;
+	uv_timer_set_repeat(timer, look_ms(hub->conf)); /* it may have been reloaded */
 }
 
 int hc_sessions_new(struct hc_sessions **ret, struct hc_hub *hub)

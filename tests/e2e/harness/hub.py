@@ -53,11 +53,10 @@ class Hub:
             "health": {"interval": "0"},  # no events but those that a test wants
         }, extra)
 
-    def make_certificate(self, name="localhost", key="ec:prime256v1"):
+    def make_certificate(self, name="localhost", key="ec"):
         """Into tls.crt and tls.key; the name is what tells one from another."""
-        kind, _, curve = key.partition(":")
-        how = ["-pkeyopt", f"ec_paramgen_curve:{curve}"] if curve else []
-        subprocess.run(["openssl", "req", "-x509", "-newkey", kind, *how, "-nodes", "-days", "30",
+        how = ["-pkeyopt", "ec_paramgen_curve:prime256v1"] if key == "ec" else []
+        subprocess.run(["openssl", "req", "-x509", "-newkey", key, *how, "-nodes", "-days", "30",
                         "-subj", f"/CN={name}", "-keyout", str(self.run / "tls.key"),
                         "-out", str(self.run / "tls.crt")], check=True, capture_output=True)
         (self.run / "tls.key").chmod(0o600)

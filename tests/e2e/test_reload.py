@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""SIGHUP: a configuration is taken over as a whole, or not at all; nobody is disconnected."""
+import signal
+import socket
+import ssl
+
+import pytest
+
+from harness.events import jobs, is_for_job, progress
+from harness.processes import wait_for
+from harness.rest import UNVERIFIED
+
+
+def reload(hub, outcome):
+    """HUP; waits for what the hub says then."""
+    start = len(hub.process.output.splitlines())
+    hub.process.signal(signal.SIGHUP)
+    hub.process.wait_line(outcome, timeout=5, start=start)
+    return "\n".join(hub.process.output.splitlines()[start:])
+
+
+def shown_certificate(hub):
+    """What a new connection is shown."""
+    plain = socket.create_connection(("127.0.0.1", hub.tls_port.number), 5)
+    with UNVERIFIED.wrap_socket(plain) as connection:
+        return ssl.DER_cert_to_PEM_cert(connection.getpeercert(True))
+
+
+def test_options_are_taken_over_at_once_and_nobody_is_disconnected(new_hub):
+    hub = new_hub({"clients": {"max": "10", "patterns_max": "1", "heartbeat": "30s"}})
+    with hub.client() as client, hub.rpc() as rpc:
+        two = {"action": "subscribe", "events": ["job.*", "task.*"]}
+        assert client.ask(two)["type"] == "error"
+        hub.configure({"clients": {"max": "1", "patterns_max": "2", "heartbeat": "200ms",
+                                   "message_max": "1K"}})
+        assert "restart" not in reload(hub, "reloaded")
+        assert client.ask(two)["action"] == "subscribed"
+        client.until_type("ping", timeout=2)  # the heartbeat
+        with hub.raw() as surplus:
+            assert surplus.status == 503
+        event = progress()
+        rpc.publish(event)
+        client.until(is_for_job(event["payload"]["job_id"]))
+        client.send({"type": "ping", "more": "x" * 2000})
+        assert client.wait_closed()[0] == 1009
+
+
+def test_what_needs_a_restart_is_named_and_stays(new_hub):
+    hub = new_hub()
+    with hub.client() as client:
+        hub.configure({"hub": {"prefix": "/latest", "ring_bytes": "1M"},
+                       "log": {"path": hub.run / "other.db"}, "mounts": {"bpf": "off"},
+                       "endpoint /ws/mine": {"events": "job.*"}})
+        said = reload(hub, "only a restart changes")
+        for name in ("[hub] prefix", "[hub] ring_bytes", "[log] path", "[endpoint]"):
+            assert name in said, said
+        assert "[mounts]" not in said and len(said.splitlines()) == 1
+        assert client.ask({"type": "ping"}) == {"type": "pong"}
+    with hub.client() as client, hub.rpc() as rpc:
+        event = progress()
+        rpc.publish(event)
+        assert jobs([client.receive()]) == [event["payload"]["job_id"]]
+    assert not (hub.run / "other.db").exists()
+
+
+BROKEN = [  # what the file has, and what the error must name
+    ("[hub]\nprot = 1\n", ":2: [hub] prot"),
+    ("[hub]\n\nport = many\n", ":3: [hub] port"),
+    ("[hub]\nport = 65536\n", ":2: [hub] port"),
+    ("[hub]\nport = 1\nport = 2\n", ":3: [hub] port"),
+    ("[hubb]\nport = 1\n", ":2: [hubb]"),
+    ("port = 1\n", ":1: "),
+    ("[clients]\nmax = -1\n", ":2: [clients] max"),
+    ("[clients]\nmax = 1 000\n", ":2: [clients] max"),
+    ("[clients]\nheartbeat = 30x\n", ":2: [clients] heartbeat"),
+    ("[clients]\nheartbeat =\n", ":2: [clients] heartbeat"),
+    ("[clients]\nmessage_max = 2G\n", ":2: [clients] message_max"),
+    ("[clients]\ntrusted_proxies = 10.0.0.0/33\n", ":2: [clients] trusted_proxies"),
+    ("[clients]\ntrusted_proxies = localhost\n", ":2: [clients] trusted_proxies"),
+    ("[clients]\norigins = nonsense\n", ":2: [clients] origins"),
+    ("[clients]\nfragments_max = 0\n", ":2: [clients] fragments_max"),
+    ("[tls]\nport = x\n", ":2: [tls] port"),
+    ("[tls]\ncertificate = relative\n", ":2: [tls] certificate"),
+    ("[log]\ndurability = maybe\n", ":2: [log] durability"),
+    ("[hostcast]\nlog_level = loud\n", ":2: [hostcast] log_level"),
+    ("[auth]\nkey_file = /nonexistent/key\n", "/nonexistent/key"),
+    ("[auth]\npublish = perhaps\n", ":2: [auth] publish"),
+    ("[endpoint ws]\nauth = open\n", ":2"),
+    ("[endpoint /ws/x]\nauth = strange\n", ":2: "),
+    ("[hub\nport = 1\n", ":1: "),
+    ("[hub]\nport\n", ":2: "),
+    ("[hub]\nport = 1\n  2\n", ":3: "),
+    ("[hub]\n" + "x" * 5000, ":2: "),
+    ("\0", ":1: "),
+    ("[clients]\nheartbeat = 1s\nnonsense = 1\n", ":3: [clients] nonsense"),
+]
+
+
+@pytest.fixture(scope="module")
+def steady(hub):
+    """One hub and one client that outlive every broken file."""
+    with hub.client() as client:
+        yield hub, client
+
+
+@pytest.mark.parametrize("text, named", BROKEN, ids=[named for _, named in BROKEN])
+def test_a_broken_file_changes_nothing(steady, text, named):
+    hub, client = steady
+    good = hub.config.read_bytes()
+    try:
+        hub.config.write_text(text)
+        said = reload(hub, "everything stays as it is")
+    finally:
+        hub.config.write_bytes(good)
+    assert named in said, said
+    assert len(said.splitlines()) == 1
+    assert client.ask({"type": "ping"}) == {"type": "pong"}
+
+
+def test_a_file_that_is_gone_changes_nothing(steady):
+    hub, client = steady
+    away = hub.config.rename(hub.config.with_suffix(".away"))
+    try:
+        assert str(hub.config) in reload(hub, "everything stays as it is")
+    finally:
+        away.rename(hub.config)
+    assert client.ask({"type": "ping"}) == {"type": "pong"}
+    reload(hub, "reloaded")
+
+
+def test_new_connections_see_the_new_certificate_and_old_ones_go_on(new_hub):
+    hub = new_hub(start=False)
+    hub.make_certificate("first")
+    hub.configure({"tls": hub.tls_options()})
+    hub.start()
+    with hub.tls_client() as old:
+        first = shown_certificate(hub)
+        assert shown_certificate(hub) == first
+        hub.make_certificate("second", key="rsa:2048")
+        assert shown_certificate(hub) == first  # nobody asked for it yet
+        reload(hub, "reloaded")
+        second = shown_certificate(hub)
+        assert second != first
+        assert old.ask({"type": "ping"}) == {"type": "pong"}
+
+        # One that is broken, or whose key anybody may read, is refused with everything else.
+        for damage in (lambda: (hub.run / "tls.key").write_text("nonsense"),
+                       lambda: (hub.run / "tls.crt").unlink(),
+                       lambda: hub.make_certificate("open") or (hub.run / "tls.key").chmod(0o644)):
+            damage()
+            assert "[tls]" in reload(hub, "everything stays as it is")
+            assert shown_certificate(hub) == second
+        assert old.ask({"type": "ping"}) == {"type": "pong"}
+        with hub.tls_client() as young:
+            assert young.ask({"type": "ping"}) == {"type": "pong"}
+
+
+def test_a_key_of_tokens_is_replaced(new_hub):
+    hub = new_hub({"endpoint /ws/mine": {"auth": "token"}})
+
+    def status(token):
+        with hub.raw("/ws/mine", headers=[f"Authorization: Bearer {token}"]) as client:
+            if client.status != 101:
+                return client.status
+            client.socket.settimeout(0.3)
+            try:
+                head = client.input.read(2)
+            except socket.timeout:
+                return 101
+            return 101 if head[0] & 0x0f != 8 else "closed"
+    before = hub.token()
+    assert status(before) == 101
+    hub.key.write_text("k" * 64)
+    reload(hub, "reloaded")
+    assert status(before) != 101
+    assert status(hub.token()) == 101
+
+
+def test_reloads_in_a_row_leave_nothing_behind(new_hub):
+    hub = new_hub(start=False)
+    hub.make_certificate()
+    hub.configure({"tls": hub.tls_options()})
+    hub.start()
+    with hub.client() as client:
+        for _ in range(20):
+            reload(hub, "reloaded")
+        assert client.ask({"type": "ping"}) == {"type": "pong"}
+    wait_for(lambda: hub.process.output.count("reloaded") >= 20, "all reloads")
