@@ -14,12 +14,22 @@
 #include "ws/health.h"
 #include "ws/proc.h"
 
-#define GRACE_MS 3000 /* after our start, in which "not yet" is no news */
-#define GAP_MS	 1000 /* between two looks that nobody has planned */
+#define GRACE_MS    3000	     /* after our start, in which "not yet" is no news */
+#define ANOTHERS_MS (10 * 60 * 1000) /* how long after its last word a name is an application's */
+#define GAP_MS	    1000	     /* between two looks that nobody has planned */
+
+#define N_NAMES 2
+
+/* A type under which samples are told. */
+struct name {
+	const struct hc_type *type; /* NULL: the registry has none */
+	int64_t anothers_unix_ms;   /* when an application told its own; 0: none has */
+};
 
 struct hc_health {
 	struct hc_hub *hub;
 	uv_timer_t timer;
+	struct name names[N_NAMES];
 	struct hc_proc_cpu cpu; /* at the last sample; zero: since the machine was started */
 	struct hc_component_state told[HC_COMPONENT_MAX_];
 	const char *overall; /* as it was told; NULL: nothing yet */
@@ -153,23 +163,71 @@ static bool has_type(const struct hc_hub *hub, const char *name)
 	return hc_types_find(hub->types, hc_str(name));
 }
 
+/*
+ * An application may tell its own health under either name, as older systems do: then that name is
+ * the application's, for as long as it goes on, and its clients do not see ours in between.
+ */
+static bool is_anothers(const struct name *name)
+{
+	return name->anothers_unix_ms && hc_now_unix_ms() - name->anothers_unix_ms < ANOTHERS_MS;
+}
+
+void hc_health_note(struct hc_health *health, const struct hc_record *record)
+{
+	if (!health || !record->taken_ns)
+		return; /* the hub's own are not taken from anybody */
+	for (size_t i = 0; i < N_NAMES; i++)
+		if (record->type == health->names[i].type)
+			health->names[i].anothers_unix_ms = record->timestamp_unix_ms;
+}
+
+/* After a restart: ours has a component that nobody else's has. */
+static void read_retained(struct name *name, const struct hc_hub *hub)
+{
+	const struct hc_record *record = hc_state_find(hub->state, name->type);
+	const msgpack_object *components;
+	struct hc_event event;
+	msgpack_zone zone;
+
+	if (!record || !msgpack_zone_init(&zone, 1024))
+		return;
+	if (hc_record_event(&event, record, &zone)) {
+		components = hc_map_get(&event.payload, "components");
+		if (!components || !hc_map_get(components, hc_component_name(HC_COMPONENT_HUB)))
+			name->anothers_unix_ms = record->timestamp_unix_ms;
+	}
+	msgpack_zone_destroy(&zone);
+}
+
+static void find_names(struct hc_health *health)
+{
+	static const char *const names[N_NAMES] = { "system.health", "health_check" };
+
+	for (size_t i = 0; i < N_NAMES; i++) {
+		health->names[i].type = hc_types_find(health->hub->types, hc_str(names[i]));
+		if (health->names[i].type)
+			read_retained(&health->names[i], health->hub);
+	}
+}
+
 static void tell_sample(struct hc_health *health, const struct hc_component_state *states,
 			bool is_logged)
 {
-	static const char *const types[] = { "system.health", "health_check" };
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer payload = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&payload);
 	struct hc_health_sample sample;
 
 	measure(&sample, health);
 	hc_health_pack(&pk, &sample, states);
-	for (size_t i = 0; i < HC_ARRAY_LEN(types); i++) {
-		if (!has_type(health->hub, types[i]))
+	for (size_t i = 0; i < N_NAMES; i++) {
+		const struct name *name = &health->names[i];
+
+		if (!name->type || is_anothers(name))
 			continue;
 		if (is_logged)
-			hc_hub_announce(health->hub, types[i], &payload);
+			hc_hub_announce(health->hub, name->type->name, &payload);
 		else
-			hc_hub_show(health->hub, types[i], &payload);
+			hc_hub_show(health->hub, name->type->name, &payload);
 	}
 }
 
@@ -305,6 +363,7 @@ int hc_health_new(struct hc_health **ret, struct hc_hub *hub)
 	health->hub = hub;
 	(void)uv_timer_init(hub->loop, &health->timer); /* cannot fail */
 	health->timer.data = health;
+	find_names(health);
 	uv_update_time(hub->loop);
 	health->grace_ms = uv_now(hub->loop) + GRACE_MS;
 	look(health);

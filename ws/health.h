@@ -21,6 +21,9 @@ struct hc_health *hc_health_free(struct hc_health *health);
 /** hc_health_look() - a component may have changed: look after this turn; @health may be NULL */
 void hc_health_look(struct hc_health *health);
 
+/** hc_health_note() - an event was committed; see whose health it tells; @health may be NULL */
+void hc_health_note(struct hc_health *health, const struct hc_record *record);
+
 /** struct hc_health_sample - what is measured of the machine; has_... tell what could be */
 struct hc_health_sample {
 	bool has_cpu, has_memory, has_disk, has_load;

@@ -54,6 +54,7 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 		hc_ring_append(hub->ring, record);
 		hub->stats.events[record->type->index]++;
 		hc_lost_count(hub->lost, record);
+		hc_health_note(hub->health, record);
 		if (!strcmp(record->type->name, "detector.status"))
 			hc_health_look(hub->health);
 		if (!hc_state_apply(hub->state, record))

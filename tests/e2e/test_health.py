@@ -66,6 +66,17 @@ def test_an_application_may_tell_its_own_and_that_is_logged(new_hub):
         assert rpc.call("state", type="health_check")["events"][0]["payload"] == {"scraper": "ok"}
 
 
+def test_an_application_that_tells_its_own_has_the_name_for_itself(new_hub):
+    hub = new_hub({"health": {"interval": "50ms"}})
+    with hub.rpc() as rpc:
+        rpc.publish({"type": "health_check", "payload": {"components": {"scraper": "ok"}}})
+        with hub.client() as client:
+            client.until(is_type("system.health"))  # with one that was under way already
+            for _ in range(5):
+                seen = client.until(is_type("system.health"))
+                assert not [message for message in seen if message["type"] == "health_check"]
+
+
 def test_without_an_interval_nothing_is_told(hub, rpc):
     rpc.publish(progress())
     assert not [event for event in rpc.call("state")["events"]

@@ -43,7 +43,8 @@ export class Stack {
 		stack.url = `http://127.0.0.1:${http}/`;
 		stack.secureUrl = `https://127.0.0.1:${https}/`;
 		stack.hubUrl = `http://127.0.0.1:${ws}/`;
-		await writeFile(`${stack.run}/extra.conf`, extra);
+		/* No events but those that a test wants. */
+		await writeFile(`${stack.run}/extra.conf`, `[health]\ninterval = 0\n${extra}`);
 		stack.process = spawn('unshare', ['-m', '--propagation', 'private', 'conf/run'], {
 			cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'],
 			env: {
