@@ -59,6 +59,10 @@ struct hc_conf {
 	struct { /* [log] */
 		char *path;
 		enum hc_durability durability;
+		uint64_t keep_age_ms; /* 0: no limit, as below */
+		uint32_t keep_events;
+		uint64_t keep_bytes;
+		uint32_t consumers_max;
 	} log;
 	struct {				/* [clients] */
 		uint32_t max;			/* in all; 0: what descriptors allow */

@@ -120,6 +120,18 @@ const struct hc_option hc_options[] = {
 	{ { "log", "durability", "disk",
 	    "What acknowledged events survive: disk (a power cut), process (a crash), none.", RESTART },
 	  HC_OPTION_CHOICE, AT(log.durability), 0, 0, durabilities },
+	{ { "log", "keep_age", "30d",
+	    "How long events are kept; 0: for ever.", RESTART },
+	  HC_OPTION_AGE, AT(log.keep_age_ms), 0, 36500 * 24 * HOUR, NULL },
+	{ { "log", "keep_events", "0",
+	    "How many events are kept; 0: any number.", RESTART },
+	  HC_OPTION_U32, AT(log.keep_events), 0, UINT32_MAX, NULL },
+	{ { "log", "keep_bytes", "1G",
+	    "How large the log may grow; 0: without limit.", RESTART },
+	  HC_OPTION_BYTES, AT(log.keep_bytes), 0, 65536 * GIB, NULL },
+	{ { "log", "consumers_max", "64",
+	    "How many durable consumers there may be.", RESTART },
+	  HC_OPTION_U32, AT(log.consumers_max), 0, 10000, NULL },
 
 	{ { "clients", "max", "0",
 	    "Clients in all; 0: as many as there are file descriptors for.", RELOAD },
@@ -320,7 +332,7 @@ static bool read_number(uint64_t *ret, const struct hc_option *option, const cha
 
 	if (option->kind == HC_OPTION_BYTES)
 		valid = hc_value_bytes(&value, text);
-	else if (option->kind == HC_OPTION_DURATION)
+	else if (option->kind == HC_OPTION_DURATION || option->kind == HC_OPTION_AGE)
 		valid = hc_value_duration(&value, text);
 	else
 		valid = hc_value_number(&value, text);
@@ -395,7 +407,7 @@ static void store_number(void *base, const struct hc_option *option, uint64_t va
 {
 	if (option->kind == HC_OPTION_U16)
 		*(uint16_t *)slot(base, option) = (uint16_t)value;
-	else if (option->kind == HC_OPTION_BYTES)
+	else if (option->kind == HC_OPTION_BYTES || option->kind == HC_OPTION_AGE)
 		*(uint64_t *)slot(base, option) = value;
 	else
 		*(uint32_t *)slot(base, option) = (uint32_t)value;
@@ -522,6 +534,7 @@ void hc_option_expect(char ret[static HC_OPTION_EXPECTED_MAX], const struct hc_o
 		snprintf(ret, HC_OPTION_EXPECTED_MAX, "a size from %s to %s", min, max);
 		break;
 	case HC_OPTION_DURATION:
+	case HC_OPTION_AGE:
 		hc_value_format_duration(min, option->min);
 		hc_value_format_duration(max, option->max);
 		snprintf(ret, HC_OPTION_EXPECTED_MAX, "a duration from %s to %s", min, max);

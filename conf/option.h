@@ -19,6 +19,7 @@ enum hc_option_kind {
 	HC_OPTION_U32,
 	HC_OPTION_BYTES,
 	HC_OPTION_DURATION, /* uint32_t, milliseconds */
+	HC_OPTION_AGE,	    /* uint64_t, milliseconds */
 	HC_OPTION_CHOICE,   /* an enum */
 	HC_OPTION_LIST,
 	HC_OPTION_PATHS,     /* a list of absolute paths */

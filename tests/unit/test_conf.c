@@ -79,6 +79,7 @@ static size_t number_size(enum hc_option_kind kind)
 	case HC_OPTION_U16:
 		return sizeof(uint16_t);
 	case HC_OPTION_BYTES:
+	case HC_OPTION_AGE:
 		return sizeof(uint64_t);
 	default:
 		return sizeof(uint32_t);
