@@ -32,6 +32,8 @@ struct hc_batch *hc_batch_free(struct hc_batch *batch)
 
 bool hc_batch_is_logged(const struct hc_batch *batch)
 {
+	if (batch->kind != HC_BATCH_EVENTS)
+		return true;
 	for (size_t i = 0; i < batch->n; i++)
 		if (hc_record_is_logged(batch->records[i]))
 			return true;

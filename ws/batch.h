@@ -6,10 +6,12 @@
  */
 #pragma once
 
+#include "proto/position.h"
 #include "ws/record.h"
 
-#define HC_BATCH_KEY_MAX    128 /* bytes of an idempotency key */
-#define HC_BATCH_DIGEST_LEN 32	/* bytes: SHA-256 of what was published */
+#define HC_BATCH_KEY_MAX     128 /* bytes of an idempotency key */
+#define HC_BATCH_DIGEST_LEN  32	 /* bytes: SHA-256 of what was published */
+#define HC_CONSUMER_NAME_MAX 64	 /* bytes */
 
 enum hc_batch_result {
 	HC_BATCH_OK_,
@@ -31,12 +33,30 @@ struct hc_batch_guess {
 	struct hc_record *other; /* likewise */
 };
 
+enum hc_batch_kind {
+	HC_BATCH_EVENTS,
+	HC_BATCH_STATE,	   /* the retained events, which take the place of those that are stored */
+	HC_BATCH_CONSUMER, /* a durable consumer, as it is to be stored */
+};
+
+/** struct hc_consumer_row - a durable consumer as it is stored; see consumers.h */
+struct hc_consumer_row {
+	char name[HC_CONSUMER_NAME_MAX + 1];
+	char owner[HC_EVENT_TO_MAX + 1];
+	struct hc_position position; /* acknowledged */
+	int64_t created_unix_ms;
+	int64_t acknowledged_unix_ms;
+	bool is_gone; /* to be deleted */
+};
+
 struct hc_batch;
 typedef void hc_batch_done_fn(struct hc_batch *batch);
 
 struct hc_batch {
-	struct hc_batch *next;	/* in the queue it is in */
-	hc_batch_done_fn *done; /* called on the loop thread, frees the batch */
+	struct hc_batch *next; /* in the queue it is in */
+	enum hc_batch_kind kind;
+	struct hc_consumer_row consumer; /* of that kind */
+	hc_batch_done_fn *done;		 /* called on the loop thread, frees the batch */
 	void *owner;
 	uint32_t request_id;
 	char key[HC_BATCH_KEY_MAX + 1]; /* "" = none */
@@ -76,5 +96,5 @@ void hc_batch_take(struct hc_batch *batch);
 /** hc_batch_lose() - the commit has failed: nothing may be built upon its records, now and later */
 void hc_batch_lose(struct hc_batch *batch);
 
-/** hc_batch_is_logged() - whether any of its records goes to the log */
+/** hc_batch_is_logged() - whether it goes to the log, or any of its records does */
 bool hc_batch_is_logged(const struct hc_batch *batch);

@@ -218,7 +218,8 @@ struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner,
 void hc_catchup_submit(struct hc_catchup *catchup, struct hc_catchup_job *job)
 {
 	job->catchup = catchup;
-	hc_framer_init(&job->framer, catchup->framing);
+	job->framing = *catchup->framing;
+	hc_framer_init(&job->framer, &job->framing);
 	job->work.data = job;
 	job->last = job->after;
 	job->next = NULL;

@@ -48,6 +48,7 @@ struct hc_catchup_job {
 	size_t n_rows; /* of the read that runs */
 	uv_work_t work;
 	msgpack_zone zone;
+	struct hc_framing_options framing; /* a copy: the epoch may become another one */
 	struct hc_framer framer;
 };
 

@@ -161,3 +161,15 @@ void hc_feed_pump(struct hc_feed *feed)
 	    hc_peer_waiting(feed->peer) < WAITING_MAX)
 		send_from_ring(feed);
 }
+
+void hc_feed_begin_anew(struct hc_feed *feed, const char *epoch_before)
+{
+	const struct hc_ring *ring = feed->peer->hub->ring;
+
+	if (feed->job)
+		feed->job->owner = NULL;
+	feed->job = NULL;
+	tell_gap(feed, "epoch", epoch_before, hc_ring_sequence(ring));
+	feed->cursor = hc_ring_next(ring);
+	feed->in_log = false;
+}

@@ -13,11 +13,13 @@
 #include "proto/fault.h"
 #include "proto/log.h"
 #include "ws/admission.h"
+#include "ws/consumers.h"
 #include "ws/detector.h"
 #include "ws/feed.h"
 #include "ws/health.h"
 #include "ws/hub.h"
 #include "ws/keeper.h"
+#include "ws/mend.h"
 #include "ws/metrics.h"
 #include "ws/peer.h"
 #include "ws/session.h"
@@ -28,22 +30,6 @@ void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch)
 {
 	hc_latest_take(hub->latest, hub->state, batch);
 	hc_writer_submit(hub->writer, batch);
-}
-
-/* Health tells when commits begin to fail, and when they succeed again. */
-static void note_log(struct hc_hub *hub, const struct hc_batch *batch)
-{
-	bool has_failed =
-		batch->result == HC_BATCH_E_FULL || batch->result == HC_BATCH_E_UNAVAILABLE;
-
-	if (has_failed == !!hub->log_error[0] || (batch->result != HC_BATCH_OK_ && !has_failed) ||
-	    !hc_batch_is_logged(batch))
-		return;
-	(void)snprintf(hub->log_error, sizeof(hub->log_error), "%s",
-		       !has_failed	 ? ""
-		       : batch->error[0] ? batch->error
-					 : "a commit has failed");
-	hc_health_look(hub->health);
 }
 
 void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
@@ -61,7 +47,6 @@ void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 			hc_err("out of memory: the retained %s is not the newest any more",
 			       record->type->name);
 	}
-	note_log(hub, batch);
 	hc_latest_forget(hub->latest, batch);
 }
 
@@ -93,6 +78,7 @@ static void show(void *context)
 	if (hc_audiences_sent(hub->audiences).deliveries != n_before)
 		observe(hub);
 	hub->shown = hc_ring_next(hub->ring);
+	hc_mend_look(hub);
 	for (struct hc_peer *peer = hub->peers->head, *next; peer; peer = next) {
 		next = peer->next;
 		if (peer->feed)
@@ -216,8 +202,13 @@ static int open_log(struct hc_hub *hub, struct hc_fault *fault)
 	if (!hub->state || !hub->latest)
 		return -ENOMEM;
 	r = hc_store_read_retained(hub->store, restore, hub);
+	if (!r)
+		r = hc_consumers_new(&hub->consumers, hub);
+	if (!r)
+		r = hc_consumers_load(hub->consumers);
 	if (r < 0)
-		hc_fault_set(fault, HC_FAULT_UNAVAILABLE, "the retained events cannot be read");
+		hc_fault_set(fault, HC_FAULT_UNAVAILABLE,
+			     "the retained events and the consumers cannot be read");
 	return r;
 }
 
@@ -325,6 +316,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->ring = hc_ring_free(hub->ring);
 	hub->latest = hc_latest_free(hub->latest);
 	hub->state = hc_state_free(hub->state);
+	hub->consumers = hc_consumers_free(hub->consumers);
 	hub->store = hc_store_free(hub->store);
 	hub->keeper = hc_keeper_free(hub->keeper);
 	hub->tickets = hc_tickets_free(hub->tickets);

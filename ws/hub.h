@@ -14,6 +14,7 @@
 #include "ws/endpoint.h"
 #include "ws/latest.h"
 #include "ws/lost.h"
+#include "ws/mend.h"
 #include "ws/ring.h"
 #include "ws/state.h"
 #include "ws/stats.h"
@@ -22,6 +23,7 @@
 #include "ws/writer.h"
 
 struct hc_admission;
+struct hc_consumers;
 struct hc_detector;
 struct hc_keeper;
 struct hc_health;
@@ -42,6 +44,7 @@ struct hc_hub {
 	struct hc_ring *ring;
 	struct hc_state *state;
 	struct hc_latest *latest;
+	struct hc_consumers *consumers;
 	struct hc_endpoints *endpoints;
 	struct hc_audiences *audiences;
 	struct hc_catchup *catchup;
@@ -51,8 +54,9 @@ struct hc_hub {
 	struct hc_peers *peers;		/* programs on the UNIX socket */
 	struct hc_detector *detector;	/* the loader, when it is there */
 	struct hc_metrics *metrics;
-	struct hc_health *health;    /* NULL: none is told */
-	char log_error[128];	     /* why the last commit failed; "": it did not */
+	struct hc_health *health;	     /* NULL: none is told */
+	char log_error[HC_STORE_REASON_MAX]; /* why the log refuses what is published; "" */
+	struct hc_mend mend;
 	uint64_t lost[HC_LOST_MAX_]; /* events, by stage */
 	struct hc_stats stats;
 	uint64_t shown;	     /* the slot up to which clients have been shown everything */

@@ -41,13 +41,20 @@ static void pack_log(msgpack_packer *pk, const struct hc_hub *hub)
 {
 	uint64_t oldest = hub->store->oldest, newest = hub->store->newest;
 
-	msgpack_pack_map(pk, 6);
+	struct hc_store_health health;
+
+	hc_store_look(hub->store, &health);
+	msgpack_pack_map(pk, 8u + health.is_degraded);
 	hc_pack_str_at(pk, "store", hc_str(hub->store->ops->name));
 	hc_pack_str_at(pk, "durability", hc_str(durability_name(hub->conf->log.durability)));
 	hc_pack_u64_at(pk, "events", newest + 1 - oldest);
 	hc_pack_u64_at(pk, "waiting", hc_writer_waiting(hub->writer));
 	hc_pack_u64_at(pk, "ring_events", hc_ring_next(hub->ring) - hc_ring_first(hub->ring));
 	hc_pack_u64_at(pk, "ring_bytes", hc_ring_bytes(hub->ring));
+	hc_pack_u64_at(pk, "bytes", hc_store_bytes(hub->store));
+	hc_pack_bool_at(pk, "degraded", health.is_degraded);
+	if (health.is_degraded)
+		hc_pack_str_at(pk, "error", hc_str(health.reason));
 }
 
 /* What was lost on the way to us, by stage, as the loader counts it. */

@@ -151,6 +151,14 @@ void hc_ring_append(struct hc_ring *ring, struct hc_record *record)
 	append_to_tracks(ring, record);
 }
 
+void hc_ring_forget(struct hc_ring *ring)
+{
+	while (ring->first != ring->next)
+		drop_first(ring);
+	for (size_t i = 0; i < ring->n_tracks; i++)
+		hc_track_clear(ring->tracks[i].track, ring->next);
+}
+
 uint64_t hc_ring_first(const struct hc_ring *ring)
 {
 	return ring->first;

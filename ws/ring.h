@@ -32,6 +32,9 @@ HC_DEFINE_CLEANUP(struct hc_ring *, hc_ring_free);
  */
 void hc_ring_append(struct hc_ring *ring, struct hc_record *record);
 
+/** hc_ring_forget() - drop all events; slots and sequences go on */
+void hc_ring_forget(struct hc_ring *ring);
+
 /** hc_ring_first() - the oldest slot kept; equal to hc_ring_next() if there is none */
 uint64_t hc_ring_first(const struct hc_ring *ring);
 uint64_t hc_ring_next(const struct hc_ring *ring);

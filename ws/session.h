@@ -15,15 +15,16 @@
 struct hc_entry;
 struct hc_subscription;
 
-#define HC_CLOSE_NORMAL	    1000
-#define HC_CLOSE_GOING_AWAY 1001
-#define HC_CLOSE_PROTOCOL   1002
-#define HC_CLOSE_BAD_TEXT   1007
-#define HC_CLOSE_POLICY	    1008
-#define HC_CLOSE_TOO_BIG    1009
-#define HC_CLOSE_INTERNAL   1011
-#define HC_CLOSE_TOO_SLOW   4008
-#define HC_CLOSE_TOO_MANY   4029
+#define HC_CLOSE_NORMAL	       1000
+#define HC_CLOSE_GOING_AWAY    1001
+#define HC_CLOSE_PROTOCOL      1002
+#define HC_CLOSE_BAD_TEXT      1007
+#define HC_CLOSE_POLICY	       1008
+#define HC_CLOSE_TOO_BIG       1009
+#define HC_CLOSE_INTERNAL      1011
+#define HC_CLOSE_TOO_SLOW      4008
+#define HC_CLOSE_POSITION_LOST 4010
+#define HC_CLOSE_TOO_MANY      4029
 
 struct hc_session {
 	struct hc_hub *hub;

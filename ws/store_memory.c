@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "proto/clock.h"
 #include "ws/store.h"
+
+#define TEND_MS 1000
 
 struct memory_row {
 	struct memory_row *next;
-	struct hc_row row; /* text within bytes */
+	uint64_t stored_ns; /* CLOCK_BOOTTIME */
+	struct hc_row row;  /* text within bytes */
 	char bytes[];
 };
 
@@ -33,6 +37,8 @@ struct memory_store {
 	struct memory_key *keys; /* a hash that iterates oldest first */
 	_Atomic uint64_t bytes;
 	uint64_t bytes_max;
+	uint64_t rows_max;
+	uint64_t age_ms_max; /* 0: no limit */
 };
 
 static struct memory_store *of(struct hc_store *store)
@@ -130,7 +136,10 @@ static void append_row(struct memory_store *store, struct hc_record *record, str
 	*store->tail = row;
 	store->tail = &row->next;
 	store->bytes += record->body.len;
-	while (store->bytes > store->bytes_max && store->head != row)
+	row->stored_ns = hc_boottime_ns();
+	while ((store->bytes > store->bytes_max ||
+		row->row.sequence - store->head->row.sequence >= store->rows_max) &&
+	       store->head != row)
 		drop_oldest(store);
 }
 
@@ -139,6 +148,10 @@ static void append_batch(struct memory_store *store, struct hc_batch *batch)
 	const struct memory_key *known = batch->key[0] ? find_key(store, batch->key) : NULL;
 	struct memory_row *rows[HC_EVENT_BATCH_MAX];
 
+	if (batch->kind != HC_BATCH_EVENTS) { /* nothing that the hub does not have itself */
+		batch->result = HC_BATCH_OK_;
+		return;
+	}
 	if (known) {
 		repeat(batch, known);
 		return;
@@ -176,6 +189,19 @@ static void memory_append(struct hc_store *base, struct hc_batch **batches, size
 	pthread_mutex_unlock(&store->lock);
 }
 
+static uint64_t memory_tend(struct hc_store *base, bool busy)
+{
+	struct memory_store *store = of(base);
+	uint64_t now_ns = hc_boottime_ns(), max_ns = store->age_ms_max * 1000000;
+
+	(void)busy;
+	pthread_mutex_lock(&store->lock);
+	while (max_ns && store->head && now_ns - store->head->stored_ns > max_ns)
+		drop_oldest(store);
+	pthread_mutex_unlock(&store->lock);
+	return TEND_MS;
+}
+
 static int memory_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
 {
 	struct memory_store *store = of(base);
@@ -201,6 +227,14 @@ static uint64_t memory_bytes(struct hc_store *base)
 	return of(base)->bytes;
 }
 
+static int memory_read_consumers(struct hc_store *base, hc_consumer_row_fn *fn, void *context)
+{
+	(void)base;
+	(void)fn;
+	(void)context;
+	return 0;
+}
+
 static struct hc_store *memory_free(struct hc_store *base)
 {
 	struct memory_store *store = of(base);
@@ -209,6 +243,7 @@ static struct hc_store *memory_free(struct hc_store *base)
 		drop_oldest(store);
 	drop_keys_before(store, UINT64_MAX);
 	pthread_mutex_destroy(&store->lock);
+	hc_store_deinit(base);
 	free(store);
 	return NULL;
 }
@@ -218,22 +253,35 @@ static const struct hc_store_ops memory_ops = {
 	.free = memory_free,
 	.append = memory_append,
 	.read = memory_read,
+	.tend = memory_tend,
 	.read_retained = memory_read_retained,
+	.read_consumers = memory_read_consumers,
 	.bytes = memory_bytes,
 };
 
 int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf)
 {
 	struct memory_store *store = calloc(1, sizeof(*store));
+	char epoch[HC_EPOCH_LEN + 1];
+	int r;
 
 	if (!store)
 		return -ENOMEM;
-	store->base.ops = &memory_ops;
-	store->base.oldest = 1;
 	store->tail = &store->head;
 	store->bytes_max = conf->hub.ring_bytes;
+	if (conf->log.keep_bytes && conf->log.keep_bytes < store->bytes_max)
+		store->bytes_max = conf->log.keep_bytes;
+	store->rows_max = conf->log.keep_events ? conf->log.keep_events : SIZE_MAX;
+	store->age_ms_max = conf->log.keep_age_ms;
+	hc_epoch_random(epoch);
+	r = hc_store_init(&store->base, &memory_ops);
+	if (!r)
+		r = hc_store_begin_epoch(&store->base, epoch);
+	if (r) {
+		free(store);
+		return r;
+	}
 	pthread_mutex_init(&store->lock, NULL);
-	hc_epoch_random(store->base.epoch);
 	*ret = &store->base;
 	return 0;
 }

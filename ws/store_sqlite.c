@@ -1,81 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store in an SQLite database in WAL mode.
- *
- * One connection writes and checkpoints, on the writer thread; one other only reads, for whoever
- * holds its lock. (SQLite before 3.51.3 can corrupt a database that two connections checkpoint: see
- * sqlite.org/wal.html, "The WAL-reset bug". Readers never do.) Nobody else opens the files: a lock
- * file beside them sees to it.
+ * The store in an SQLite database in WAL mode: one connection that writes and checkpoints
+ * (database.h), two that read (readers.h). Nobody else opens the files: a lock file beside them
+ * sees to it.
  *
  * All new batches of one append are one transaction: with synchronous=FULL, one fdatasync for all
- * of them.
+ * of them. Freed pages are used again, so the file grows to about keep_bytes and stays there.
+ *
+ *   up ──an error that is not of space or of a lock──> down: nothing is taken until the database
+ *    ^  ^                                                │   has been opened anew and verified; a
+ *    │  └───────────────verified─────────────────────────┤   handle that has failed is never used
+ *    │                                                   │   again, for nobody knows what of its
+ *    │                                                   │   pages is on the disk
+ *    └──the state comes── anew <──damaged, or not what we left: set aside, a new epoch
+ *
+ * What failed was answered as "unknown". Should it be in the database nevertheless once that is
+ * opened anew, it is taken out: nobody has been shown it, and whoever repeats it is answered
+ * rightly.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
-#include "ws/store.h"
+#include "ws/database.h"
+#include "ws/readers.h"
 
-#define SCHEMA_VERSION 1
-#define KEY_KEPT_MS    (60 * 60 * 1000) /* how long an idempotency key is remembered: an hour */
-#define KEY_SWEEP_MS   (60 * 1000)	/* between two removals of old ones */
+#define TEND_MS	      1000	  /* at the latest */
+#define MEND_MS	      250	  /* between two attempts to open it anew */
+#define CHECK_MS      1000	  /* that the search for damage may take */
+#define SUSPECT_MS    (60 * 1000) /* damage again within that time needs no search */
+#define KEYS_MS	      (10 * 1000) /* between two removals of old keys */
+#define MARKS_OF_AGE  100	  /* keep_age is kept to one part in that */
+#define MARK_MS_MIN   100
+#define MARK_MS_MAX   (60 * 60 * 1000)
+#define TRIM_ROWS_MIN 16 /* of one step; it adapts so that a step takes a few milliseconds */
+#define TRIM_ROWS_MAX 4096
+#define TRIM_NS_MIN   1000000
+#define TRIM_NS_MAX   5000000
+#define EXCESS_ROWS   2048 /* above which trimming does not wait for a pause */
+#define EXCESS_BYTES  (4 * 1024 * 1024)
+#define WAL_PAGES     1000 /* after which it is time for a checkpoint: SQLite's own figure */
+#define WAL_PAGES_MAX 4000 /* after which readers wait for one */
+#define FREE_BYTES_MIN \
+	(1024 * 1024) /* of a file system that was full, before it counts as healed */
 
-enum statement {
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	INSERT_EVENT,
-	SET_RETAINED,
-	CLEAR_RETAINED,
-	FIND_KEY,
-	INSERT_KEY,
-	DELETE_KEYS,
-	N_STATEMENTS
+enum condition {
+	UP,
+	DOWN,	 /* to be opened anew */
+	DAMAGED, /* to be set aside */
+	ANEW,	 /* open again, but what is retained in it is not right yet */
 };
-
-static const char *const statements[N_STATEMENTS] = {
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
-	[INSERT_EVENT] = "INSERT INTO events (sequence, type, addressee, body) VALUES (?, ?, ?, ?)",
-	[SET_RETAINED] = "INSERT OR REPLACE INTO retained (type, key, sequence, body) "
-			 "VALUES (?, ?, ?, ?)",
-	[CLEAR_RETAINED] = "DELETE FROM retained WHERE type = ? AND key = ?",
-	[FIND_KEY] = "SELECT digest, first_sequence FROM keys WHERE key = ?",
-	[INSERT_KEY] = "INSERT INTO keys (key, digest, first_sequence, unix_ms) "
-		       "VALUES (?, ?, ?, ?)",
-	[DELETE_KEYS] = "DELETE FROM keys WHERE unix_ms < ?",
-};
-
-static const char schema[] =
-	"CREATE TABLE about (epoch TEXT NOT NULL);"
-	"CREATE TABLE events (sequence INTEGER PRIMARY KEY, type TEXT NOT NULL,"
-	" addressee TEXT, body BLOB NOT NULL);"
-	"CREATE TABLE retained (type TEXT NOT NULL, key TEXT NOT NULL, sequence INTEGER,"
-	" body BLOB NOT NULL, PRIMARY KEY (type, key)) WITHOUT ROWID;"
-	"CREATE TABLE keys (key TEXT PRIMARY KEY, digest BLOB NOT NULL,"
-	" first_sequence INTEGER NOT NULL, unix_ms INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE INDEX keys_by_time ON keys (unix_ms);";
 
 struct sqlite_store {
 	struct hc_store base;
 	char *path;
 	int lock_fd;
-	sqlite3 *writer;
-	sqlite3_stmt *stmts[N_STATEMENTS];
-	int64_t keys_swept_unix_ms;
-	pthread_mutex_t reader_lock;
-	sqlite3 *reader;
-	sqlite3_stmt *read_stmt;
+	bool sync;
+	uint64_t keep_age_ms, keep_events, keep_bytes; /* 0: no limit */
+	/* of the writer thread */
+	enum condition condition;
+	bool is_full;	/* the last commit found no space */
+	bool is_locked; /* or somebody else at it */
+	struct hc_database database;
+	uint64_t mended_ns;  /* when that was tried last */
+	bool is_suspect;     /* damage was met */
+	uint64_t suspect_ns; /* when it was searched for and not found; 0: never */
+	uint64_t keys_ns;    /* when old keys were removed */
+	uint64_t trim_rows;
+	struct hc_readers *readers;
+	_Atomic int read_error; /* an SQLite code that a reader has met */
 };
 
 static struct sqlite_store *of(struct hc_store *store)
@@ -83,247 +86,429 @@ static struct sqlite_store *of(struct hc_store *store)
 	return hc_container_of(store, struct sqlite_store, base);
 }
 
-/* ---- statements --------------------------------------------------------------------------- */
-
-static void bind_text(sqlite3_stmt *stmt, int at, struct hc_str text)
+static void report(struct sqlite_store *store, int code)
 {
-	if (text.s && text.len)
-		sqlite3_bind_text(stmt, at, text.s, (int)text.len, SQLITE_STATIC);
-	else
-		sqlite3_bind_text(stmt, at, "", 0, SQLITE_STATIC);
+	char reason[HC_STORE_REASON_MAX];
+
+	(void)snprintf(reason, sizeof(reason), "%s: %s", store->path,
+		       hc_database_error(&store->database, code));
+	hc_store_report(&store->base, reason);
 }
 
-static void bind_blob(sqlite3_stmt *stmt, int at, struct hc_str bytes)
+/* ---- set aside ---------------------------------------------------------------------------- */
+
+static int set_aside(const struct sqlite_store *store, const char *why)
 {
-	sqlite3_bind_blob(stmt, at, bytes.s, (int)bytes.len, SQLITE_STATIC);
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	int64_t now_unix_ms = hc_now_unix_ms();
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
+		char from[PATH_MAX], to[PATH_MAX];
+
+		if (snprintf(from, sizeof(from), "%s%s", store->path, suffixes[i]) >=
+			    (int)sizeof(from) ||
+		    snprintf(to, sizeof(to), "%s.damaged-%lld%s", store->path,
+			     (long long)now_unix_ms, suffixes[i]) >= (int)sizeof(to))
+			return -ENAMETOOLONG;
+		if (rename(from, to) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	hc_err("%s %s: what is left of it is set aside as %s.damaged-%lld, beginning a new log "
+	       "with a new epoch",
+	       store->path, why, store->path, (long long)now_unix_ms);
+	return 0;
 }
 
-static struct hc_str column_bytes(sqlite3_stmt *stmt, int at)
-{
-	const void *bytes = sqlite3_column_blob(stmt, at);
+/* ---- trouble ------------------------------------------------------------------------------ */
 
-	return (struct hc_str){ bytes, (size_t)sqlite3_column_bytes(stmt, at) };
+static bool is_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
 }
 
-/* Runs a statement that returns no rows; SQLITE_DONE is success. */
-static int run(struct sqlite_store *store, enum statement which)
+static bool is_lock(int code)
 {
-	sqlite3_stmt *stmt = store->stmts[which];
-	int r = sqlite3_step(stmt);
-
-	sqlite3_reset(stmt);
-	return r == SQLITE_DONE ? SQLITE_OK : r;
+	return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
 }
 
-static int insert_event(struct sqlite_store *store, const struct hc_record *record)
+/* Something has failed: is the database still to be used? */
+static void judge(struct sqlite_store *store, int code)
 {
-	sqlite3_stmt *stmt = store->stmts[INSERT_EVENT];
-
-	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)record->sequence);
-	bind_text(stmt, 2, hc_str(record->type->name));
-	if (record->to.len)
-		bind_text(stmt, 3, record->to);
-	else
-		sqlite3_bind_null(stmt, 3);
-	bind_blob(stmt, 4, record->body);
-	return run(store, INSERT_EVENT);
+	if ((code & 0xff) == SQLITE_NOMEM)
+		return; /* this once; it says nothing about the database */
+	report(store, code);
+	store->is_full = hc_database_is_full(&store->database, code);
+	store->is_locked = is_lock(code);
+	if (!store->is_full && !store->is_locked)
+		store->condition = DOWN;
+	if (is_damage(code) && store->suspect_ns &&
+	    hc_monotonic_ns() - store->suspect_ns < SUSPECT_MS * UINT64_C(1000000))
+		store->condition = DAMAGED;
+	else if (is_damage(code))
+		store->is_suspect = true; /* it is searched for when it is open again */
 }
 
-static int retain(struct sqlite_store *store, const struct hc_record *record)
+static void be_well(struct sqlite_store *store)
 {
-	sqlite3_stmt *stmt = store->stmts[SET_RETAINED];
-
-	bind_text(stmt, 1, hc_str(record->type->name));
-	bind_text(stmt, 2, record->state_key);
-	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)record->sequence);
-	bind_blob(stmt, 4, record->body);
-	return run(store, SET_RETAINED);
+	store->condition = UP;
+	store->is_full = false;
+	store->is_locked = false;
+	hc_store_report(&store->base, NULL);
 }
 
-static int clear_retained(struct sqlite_store *store, const struct hc_record *record)
+static int begin_anew(struct sqlite_store *store, const char *why)
 {
-	sqlite3_stmt *stmt = store->stmts[CLEAR_RETAINED];
+	struct hc_log_start start = { .base = store->base.newest };
+	int r;
 
-	bind_text(stmt, 1, hc_str(record->type->clears->name));
-	bind_text(stmt, 2, record->state_key);
-	return run(store, CLEAR_RETAINED);
+	hc_database_close(&store->database);
+	hc_readers_close(store->readers);
+	if (set_aside(store, why) < 0)
+		return SQLITE_CANTOPEN;
+	hc_epoch_random(start.epoch);
+	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	if (!r)
+		r = hc_readers_open(store->readers);
+	if (!r && hc_store_begin_epoch(&store->base, start.epoch) < 0)
+		r = SQLITE_NOMEM;
+	if (r)
+		return r;
+	store->suspect_ns = 0;
+	store->is_suspect = false;
+	store->base.oldest = store->base.newest + 1;
+	store->condition = ANEW;
+	hc_store_want_state(&store->base, true);
+	return SQLITE_OK;
+}
+
+/* What was opened again must be what we left, and all of it must reach the disk once more. */
+static int verify(struct sqlite_store *store)
+{
+	const char *epoch = store->base.epochs->text;
+	uint64_t newest = store->base.newest;
+	int r = hc_database_checkpoint(&store->database, true);
+
+	if (!r && store->is_suspect)
+		r = hc_database_check(&store->database, CHECK_MS);
+	if (r == SQLITE_INTERRUPT)
+		r = SQLITE_OK; /* not found in that time: if it is met again, it is there */
+	if (r)
+		return r;
+	if (strcmp(store->database.epoch, epoch) != 0 || store->database.newest < newest)
+		return SQLITE_CORRUPT; /* acknowledged events are not in it */
+	if (store->database.newest == newest)
+		return SQLITE_OK;
+	r = hc_database_cut(&store->database, newest);
+	if (!r)
+		hc_store_want_state(&store->base, true);
+	return r;
+}
+
+/*
+ * The readers stay open until the writer is: they can go on reading what was there, and SQLite
+ * keeps its index of what was committed.
+ */
+static int open_anew(struct sqlite_store *store)
+{
+	struct hc_log_start start = { .base = store->base.newest };
+	struct hc_store_health health;
+	int r;
+
+	hc_database_close(&store->database);
+	if (access(store->path, F_OK) < 0 && errno == ENOENT)
+		return SQLITE_CORRUPT;
+	hc_epoch_random(start.epoch);
+	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	if (!r)
+		r = hc_readers_open(store->readers);
+	if (!r)
+		r = verify(store);
+	if (r)
+		return r;
+	if (store->is_suspect)
+		store->suspect_ns = hc_monotonic_ns();
+	store->is_suspect = false;
+	store->base.oldest = store->database.base + 1;
+	hc_store_look(&store->base, &health);
+	store->condition = health.wants_state ? ANEW : UP;
+	return SQLITE_OK;
+}
+
+/* Tries to get it up again, if it is time to. */
+static void mend(struct sqlite_store *store)
+{
+	uint64_t now_ns = hc_monotonic_ns();
+	int r = SQLITE_OK;
+
+	if (store->condition == UP || store->condition == ANEW ||
+	    (store->mended_ns && now_ns - store->mended_ns < MEND_MS * UINT64_C(1000000)))
+		return;
+	store->mended_ns = now_ns;
+	if (store->condition == DOWN)
+		r = open_anew(store);
+	if (is_damage(r))
+		store->condition = DAMAGED;
+	if (store->condition == DAMAGED)
+		r = begin_anew(store, "is damaged, or gone");
+	if (r)
+		report(store, r);
+	else if (store->condition == UP)
+		be_well(store);
+}
+
+static bool has_space(const struct sqlite_store *store)
+{
+	struct statvfs about;
+
+	return !statvfs(store->path, &about) &&
+	       (uint64_t)about.f_bavail * about.f_frsize >= FREE_BYTES_MIN;
+}
+
+/* Without anything to commit: is that which stood in the way gone? */
+static void look_again(struct sqlite_store *store)
+{
+	if (store->is_full && has_space(store))
+		be_well(store);
+	else if (store->is_locked && !hc_database_try(&store->database))
+		be_well(store);
 }
 
 /* ---- append ------------------------------------------------------------------------------- */
 
-/* Answers a batch whose key is known. Returns whether it is. */
-static bool repeat_if_known(struct sqlite_store *store, struct hc_batch *batch)
+static void fail_one(struct sqlite_store *store, struct hc_batch *batch, bool is_full)
 {
-	sqlite3_stmt *stmt = store->stmts[FIND_KEY];
-	struct hc_str digest;
-	uint64_t sequence;
-	bool known;
+	struct hc_store_health health;
 
-	if (!batch->key[0])
-		return false;
-	bind_text(stmt, 1, hc_str(batch->key));
-	known = sqlite3_step(stmt) == SQLITE_ROW;
-	if (known) {
-		digest = column_bytes(stmt, 0);
-		sequence = (uint64_t)sqlite3_column_int64(stmt, 1);
-		batch->result = HC_BATCH_E_CONFLICT;
-		if (digest.len == sizeof(batch->digest) &&
-		    !memcmp(digest.s, batch->digest, digest.len)) {
-			batch->result = HC_BATCH_REPEATED;
-			for (size_t i = 0; i < batch->n; i++)
-				if (hc_record_is_logged(batch->records[i]))
-					batch->records[i]->sequence = sequence++;
-		}
+	hc_store_look(&store->base, &health);
+	if (batch->kind == HC_BATCH_EVENTS) {
+		for (size_t j = 0; j < batch->n; j++)
+			batch->records[j]->sequence = 0;
+		hc_batch_lose(batch);
 	}
-	sqlite3_reset(stmt);
-	return known;
+	batch->result = is_full ? HC_BATCH_E_FULL : HC_BATCH_E_UNAVAILABLE;
+	(void)snprintf(batch->error, sizeof(batch->error), "%.*s", (int)sizeof(batch->error) - 1,
+		       health.is_degraded ? health.reason : "out of memory");
 }
 
-static int insert_key(struct sqlite_store *store, const struct hc_batch *batch, uint64_t first)
+static void fail_all(struct sqlite_store *store, struct hc_batch **batches, size_t n)
 {
-	sqlite3_stmt *stmt = store->stmts[INSERT_KEY];
-
-	bind_text(stmt, 1, hc_str(batch->key));
-	bind_blob(stmt, 2, (struct hc_str){ (const char *)batch->digest, sizeof(batch->digest) });
-	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)first);
-	sqlite3_bind_int64(stmt, 4, batch->now_unix_ms);
-	return run(store, INSERT_KEY);
+	for (size_t i = 0; i < n; i++)
+		fail_one(store, batches[i], store->is_full);
 }
 
-static int insert_record(struct sqlite_store *store, struct hc_record *record, uint64_t sequence)
+/* The state makes it right again; everything else must wait for it. */
+static void append_anew(struct sqlite_store *store, struct hc_batch **batches, size_t n)
 {
-	int r;
-
-	record->sequence = sequence;
-	r = insert_event(store, record);
-	if (r || record->to.len)
-		return r;
-	if (record->type->retained_key)
-		r = retain(store, record);
-	if (!r && record->type->clears)
-		r = clear_retained(store, record);
-	return r;
-}
-
-/* Inserts one new batch; *newest is the last sequence given out so far in this transaction. */
-static int insert_batch(struct sqlite_store *store, struct hc_batch *batch, uint64_t *newest)
-{
-	int r = SQLITE_OK;
-
-	if (repeat_if_known(store, batch))
-		return SQLITE_OK;
-	hc_batch_take(batch);
-	if (batch->key[0])
-		r = insert_key(store, batch, *newest + 1);
-	for (size_t i = 0; i < batch->n && !r; i++)
-		if (hc_record_is_logged(batch->records[i]))
-			r = insert_record(store, batch->records[i], ++*newest);
-	if (!r)
-		batch->result = HC_BATCH_OK_;
-	return r;
-}
-
-static int sweep_keys(struct sqlite_store *store)
-{
-	int64_t now_unix_ms = hc_now_unix_ms();
-
-	if (llabs(now_unix_ms - store->keys_swept_unix_ms) < KEY_SWEEP_MS)
-		return SQLITE_OK;
-	store->keys_swept_unix_ms = now_unix_ms;
-	sqlite3_bind_int64(store->stmts[DELETE_KEYS], 1, now_unix_ms - KEY_KEPT_MS);
-	return run(store, DELETE_KEYS);
-}
-
-static void fail_all(struct sqlite_store *store, struct hc_batch **batches, size_t n, int code)
-{
-	bool full = (code & 0xff) == SQLITE_FULL;
-
 	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < batches[i]->n; j++)
-			batches[i]->records[j]->sequence = 0;
-		hc_batch_lose(batches[i]);
-		batches[i]->result = full ? HC_BATCH_E_FULL : HC_BATCH_E_UNAVAILABLE;
-		(void)snprintf(batches[i]->error, sizeof(batches[i]->error), "%s: %s", store->path,
-			       sqlite3_errmsg(store->writer));
+		int r;
+
+		if (batches[i]->kind != HC_BATCH_STATE || store->condition != ANEW) {
+			fail_one(store, batches[i], false);
+			continue;
+		}
+		r = hc_database_append(&store->database, &batches[i], 1);
+		if (r) {
+			judge(store, r);
+			fail_one(store, batches[i], store->is_full);
+			if (store->condition == UP)
+				store->condition = ANEW;
+			continue;
+		}
+		hc_store_want_state(&store->base, false);
+		be_well(store);
+		if (i + 1 < n)
+			hc_store_append(&store->base, batches + i + 1, n - i - 1);
+		return;
 	}
-}
-
-static int commit_all(struct sqlite_store *store, struct hc_batch **batches, size_t n,
-		      uint64_t *newest)
-{
-	int r = run(store, BEGIN);
-
-	for (size_t i = 0; i < n && !r; i++)
-		r = insert_batch(store, batches[i], newest);
-	if (!r)
-		r = sweep_keys(store);
-	return r ? r : run(store, COMMIT);
 }
 
 static void sqlite_append(struct hc_store *base, struct hc_batch **batches, size_t n)
 {
 	struct sqlite_store *store = of(base);
-	uint64_t newest = base->newest;
-	int r = commit_all(store, batches, n, &newest);
+	int r;
 
-	if (r) {
-		fail_all(store, batches, n, r);
-		if (!sqlite3_get_autocommit(store->writer))
-			(void)run(store, ROLLBACK); /* some errors have done it already */
+	mend(store);
+	if (store->condition == UP && hc_database_has_moved(&store->database)) {
+		store->condition = DAMAGED;
+		hc_store_report(base, "the database was deleted or replaced by somebody else");
+		mend(store);
+	}
+	if (store->condition == ANEW) {
+		append_anew(store, batches, n);
 		return;
 	}
-	base->newest = newest;
+	if (store->condition != UP) {
+		fail_all(store, batches, n);
+		return;
+	}
+	r = hc_database_append(&store->database, batches, n);
+	if (r) {
+		judge(store, r);
+		fail_all(store, batches, n);
+		return;
+	}
+	base->newest = store->database.newest;
+	if (store->is_full || store->is_locked)
+		be_well(store);
+}
+
+/* ---- tend --------------------------------------------------------------------------------- */
+
+/* How many of the oldest rows take about that part of all bytes; the newest stays. */
+static uint64_t rows_of(uint64_t part, uint64_t bytes, uint64_t n)
+{
+	uint64_t rows = (uint64_t)((double)n * (double)part / (double)bytes) + 1;
+
+	return rows < n ? rows : n - !!n;
+}
+
+static int find_excess(struct sqlite_store *store, bool busy, uint64_t *ret_until)
+{
+	const struct hc_database *database = &store->database;
+	uint64_t n = database->newest - database->base, until = 0, bytes = 0, rows = 0;
+	int r = SQLITE_OK;
+
+	if (store->keep_age_ms && !busy)
+		r = hc_database_aged(&store->database, store->keep_age_ms, &until);
+	if (store->keep_events && n > store->keep_events + (busy ? EXCESS_ROWS : 0) &&
+	    database->newest - store->keep_events > until)
+		until = database->newest - store->keep_events;
+	if (!r && store->keep_bytes)
+		r = hc_database_bytes(&store->database, &bytes);
+	if (store->keep_bytes && bytes > store->keep_bytes + (busy ? EXCESS_BYTES : 0))
+		rows = rows_of(bytes - store->keep_bytes, bytes, n);
+	*ret_until = until > database->base + rows ? until : database->base + rows;
+	return r;
+}
+
+/* A step takes as many rows as can be done in some milliseconds. */
+static void adapt(struct sqlite_store *store, uint64_t took_ns)
+{
+	if (took_ns > TRIM_NS_MAX && store->trim_rows > TRIM_ROWS_MIN)
+		store->trim_rows /= 2;
+	else if (took_ns < TRIM_NS_MIN && store->trim_rows < TRIM_ROWS_MAX)
+		store->trim_rows *= 2;
+}
+
+static int trim(struct sqlite_store *store, bool busy, bool *ret_more)
+{
+	uint64_t until, began_ns, step;
+	int r = find_excess(store, busy, &until);
+
+	if (r || until <= store->database.base)
+		return r;
+	step = store->database.base + store->trim_rows;
+	*ret_more = true;
+	began_ns = hc_monotonic_ns();
+	r = hc_database_trim(&store->database, until < step ? until : step);
+	adapt(store, hc_monotonic_ns() - began_ns);
+	if (!r)
+		store->base.oldest = store->database.base + 1;
+	return r;
+}
+
+static int checkpoint(struct sqlite_store *store, bool busy)
+{
+	unsigned int n_pages = store->database.wal_pages;
+	int r;
+
+	if (!n_pages || (busy && n_pages < WAL_PAGES))
+		return SQLITE_OK;
+	if (n_pages < WAL_PAGES_MAX) {
+		r = hc_database_checkpoint(&store->database, false);
+	} else {
+		hc_readers_hold(store->readers);
+		r = hc_database_checkpoint(&store->database, true);
+		hc_readers_go_on(store->readers);
+	}
+	return is_lock(r) ? SQLITE_OK : r; /* the next one moves what is left */
+}
+
+static int tidy_up(struct sqlite_store *store, bool busy, bool *ret_more)
+{
+	uint64_t now_ns = hc_monotonic_ns();
+	bool more_keys = false;
+	int r = trim(store, busy, ret_more);
+
+	if (!r && !busy)
+		r = hc_database_mark(&store->database);
+	if (!r && now_ns - store->keys_ns > KEYS_MS * UINT64_C(1000000)) {
+		r = hc_database_forget_keys(&store->database, &more_keys);
+		if (!more_keys)
+			store->keys_ns = now_ns;
+		*ret_more |= more_keys;
+	}
+	if (!r && !*ret_more)
+		r = checkpoint(store, busy);
+	else if (!r && store->database.wal_pages >= WAL_PAGES)
+		r = checkpoint(store, true);
+	return r;
+}
+
+/* What a reader has met: an I/O error or damage is the writer's business too. */
+static void heed_readers(struct sqlite_store *store)
+{
+	int code = atomic_exchange(&store->read_error, 0);
+
+	if (code && store->condition == UP && !is_lock(code) && (code & 0xff) != SQLITE_NOMEM)
+		judge(store, code);
+}
+
+static uint64_t sqlite_tend(struct hc_store *base, bool busy)
+{
+	struct sqlite_store *store = of(base);
+	bool more = false;
+	int r;
+
+	heed_readers(store);
+	mend(store);
+	if (store->condition != UP)
+		return MEND_MS;
+	if (store->is_full || store->is_locked)
+		look_again(store);
+	if (!busy && hc_database_has_moved(&store->database)) {
+		store->condition = DAMAGED;
+		hc_store_report(base, "the database was deleted or replaced by somebody else");
+		mend(store);
+		return 0;
+	}
+	r = tidy_up(store, busy, &more);
+	if (r) {
+		judge(store, r);
+		return MEND_MS;
+	}
+	return more ? 0 : TEND_MS;
 }
 
 /* ---- read --------------------------------------------------------------------------------- */
 
-static int read_rows(sqlite3_stmt *stmt, hc_row_fn *fn, void *context)
+static int note_read(struct sqlite_store *store, int code)
 {
-	int r;
-
-	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct hc_row row = {
-			.sequence = (uint64_t)sqlite3_column_int64(stmt, 0),
-			.type = column_bytes(stmt, 1),
-			.to = column_bytes(stmt, 2),
-			.body = column_bytes(stmt, 3),
-		};
-
-		if (!fn(context, &row))
-			return 0;
-	}
-	return r == SQLITE_DONE ? 0 : -EIO;
+	if (!code)
+		return 0;
+	store->read_error = code;
+	return -EIO;
 }
 
 static int sqlite_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
 {
 	struct sqlite_store *store = of(base);
-	int r;
 
-	if (after > INT64_MAX)
-		return 0; /* no sequence is beyond it; to SQLite it would be negative */
-	pthread_mutex_lock(&store->reader_lock);
-	sqlite3_bind_int64(store->read_stmt, 1, (sqlite3_int64)after);
-	r = read_rows(store->read_stmt, fn, context);
-	sqlite3_reset(store->read_stmt);
-	pthread_mutex_unlock(&store->reader_lock);
-	return r;
+	return note_read(store, hc_readers_read(store->readers, after, fn, context));
 }
 
 static int sqlite_read_retained(struct hc_store *base, hc_row_fn *fn, void *context)
 {
 	struct sqlite_store *store = of(base);
-	sqlite3_stmt *stmt = NULL;
-	int r = -EIO;
 
-	pthread_mutex_lock(&store->reader_lock);
-	if (!sqlite3_prepare_v2(store->reader,
-				"SELECT sequence, type, NULL, body FROM retained ORDER BY sequence",
-				-1, &stmt, NULL))
-		r = read_rows(stmt, fn, context);
-	sqlite3_finalize(stmt);
-	pthread_mutex_unlock(&store->reader_lock);
-	return r;
+	return note_read(store, hc_readers_read_retained(store->readers, fn, context));
+}
+
+static int sqlite_read_consumers(struct hc_store *base, hc_consumer_row_fn *fn, void *context)
+{
+	struct sqlite_store *store = of(base);
+
+	return note_read(store, hc_readers_read_consumers(store->readers, fn, context));
 }
 
 /* Of the files' lengths: the database, and the log of its writes beside it. */
@@ -347,162 +532,6 @@ static uint64_t sqlite_bytes(struct hc_store *base)
 
 /* ---- open --------------------------------------------------------------------------------- */
 
-static int query_u64(sqlite3 *db, const char *sql, uint64_t *ret)
-{
-	sqlite3_stmt *stmt = NULL;
-	int r = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-
-	if (!r) {
-		r = sqlite3_step(stmt);
-		if (r == SQLITE_ROW) {
-			*ret = (uint64_t)sqlite3_column_int64(stmt, 0);
-			r = SQLITE_OK;
-		}
-	}
-	sqlite3_finalize(stmt);
-	return r;
-}
-
-static int create_schema(struct sqlite_store *store)
-{
-	char sql[sizeof(schema) + 200];
-
-	hc_epoch_random(store->base.epoch);
-	(void)snprintf(sql, sizeof(sql),
-		       "BEGIN; %s INSERT INTO about VALUES ('%s'); PRAGMA user_version=%d; COMMIT",
-		       schema, store->base.epoch, SCHEMA_VERSION);
-	return sqlite3_exec(store->writer, sql, NULL, NULL, NULL);
-}
-
-static int read_epoch(struct sqlite_store *store)
-{
-	sqlite3_stmt *stmt = NULL;
-	int r = sqlite3_prepare_v2(store->writer, "SELECT epoch FROM about", -1, &stmt, NULL);
-
-	if (!r) {
-		r = sqlite3_step(stmt);
-		if (r == SQLITE_ROW) {
-			struct hc_str epoch = column_bytes(stmt, 0);
-
-			r = epoch.len == HC_EPOCH_LEN ? SQLITE_OK : SQLITE_CORRUPT;
-			if (!r)
-				memcpy(store->base.epoch, epoch.s, epoch.len);
-		} else if (r == SQLITE_DONE) {
-			r = SQLITE_CORRUPT;
-		}
-	}
-	sqlite3_finalize(stmt);
-	return r;
-}
-
-static int read_bounds(struct sqlite_store *store)
-{
-	uint64_t newest = 0, oldest = 0;
-	int r = query_u64(store->writer, "SELECT max(sequence) FROM events", &newest);
-
-	if (!r)
-		r = query_u64(store->writer, "SELECT min(sequence) FROM events", &oldest);
-	store->base.newest = newest;
-	store->base.oldest = oldest ? oldest : newest + 1;
-	return r;
-}
-
-static int prepare_all(struct sqlite_store *store)
-{
-	int r = SQLITE_OK;
-
-	for (int i = 0; i < N_STATEMENTS && !r; i++)
-		r = sqlite3_prepare_v3(store->writer, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &store->stmts[i], NULL);
-	if (r)
-		return r;
-	return sqlite3_prepare_v3(store->reader,
-				  "SELECT sequence, type, addressee, body FROM events "
-				  "WHERE sequence > ? ORDER BY sequence",
-				  -1, SQLITE_PREPARE_PERSISTENT, &store->read_stmt, NULL);
-}
-
-static int open_writer(struct sqlite_store *store, bool sync_each_commit)
-{
-	int r = sqlite3_open_v2(store->path, &store->writer,
-				SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-				NULL);
-
-	if (r)
-		return r;
-	sqlite3_extended_result_codes(store->writer, 1);
-	return sqlite3_exec(store->writer,
-			    sync_each_commit ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
-					     : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-			    NULL, NULL, NULL);
-}
-
-static int open_reader(struct sqlite_store *store)
-{
-	int r = sqlite3_open_v2(store->path, &store->reader,
-				SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-
-	if (!r)
-		sqlite3_extended_result_codes(store->reader, 1);
-	return r;
-}
-
-/* Opens, creates the tables of a new database, reads epoch and bounds. Returns an SQLite code. */
-static int open_database(struct sqlite_store *store, bool sync_each_commit)
-{
-	uint64_t version = 0;
-	int r = open_writer(store, sync_each_commit);
-
-	if (!r)
-		r = query_u64(store->writer, "PRAGMA user_version", &version);
-	if (!r && version > SCHEMA_VERSION)
-		return SQLITE_SCHEMA;
-	if (!r)
-		r = version ? read_epoch(store) : create_schema(store);
-	if (!r)
-		r = read_bounds(store);
-	if (!r)
-		r = open_reader(store);
-	return r ? r : prepare_all(store);
-}
-
-static void close_database(struct sqlite_store *store)
-{
-	for (int i = 0; i < N_STATEMENTS; i++) {
-		sqlite3_finalize(store->stmts[i]);
-		store->stmts[i] = NULL;
-	}
-	sqlite3_finalize(store->read_stmt);
-	sqlite3_close(store->reader);
-	sqlite3_close(store->writer);
-	store->read_stmt = NULL;
-	store->reader = NULL;
-	store->writer = NULL;
-}
-
-static int set_aside(const struct sqlite_store *store)
-{
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer to = HC_BUFFER_NULL;
-
-	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
-		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer from = HC_BUFFER_NULL;
-
-		hc_buffer_reset(&to);
-		hc_buffer_printf(&from, "%s%s%c", store->path, suffixes[i], '\0');
-		hc_buffer_printf(&to, "%s.damaged-%lld%s%c", store->path,
-				 (long long)hc_now_unix_ms(), suffixes[i], '\0');
-		if (from.failed || to.failed)
-			return -ENOMEM;
-		if (rename(from.data, to.data) < 0 && errno != ENOENT)
-			return -errno;
-	}
-	hc_err("%s was damaged and has been set aside as %s.damaged-*: beginning a new log with a "
-	       "new epoch",
-	       store->path, store->path);
-	return 0;
-}
-
 static int explain(const struct sqlite_store *store, int code, struct hc_fault *fault)
 {
 	if (code == SQLITE_SCHEMA)
@@ -511,7 +540,7 @@ static int explain(const struct sqlite_store *store, int code, struct hc_fault *
 			     store->path);
 	else
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "cannot open the log %s: %s", store->path,
-			     store->writer ? sqlite3_errmsg(store->writer) : sqlite3_errstr(code));
+			     hc_database_error(&store->database, code));
 	return -EIO;
 }
 
@@ -543,9 +572,10 @@ static struct hc_store *sqlite_free(struct hc_store *base)
 {
 	struct sqlite_store *store = of(base);
 
-	close_database(store);
+	(void)hc_readers_free(store->readers);
+	hc_database_close(&store->database); /* the last one: it leaves nothing beside the file */
 	hc_closep(&store->lock_fd);
-	pthread_mutex_destroy(&store->reader_lock);
+	hc_store_deinit(base);
 	free(store->path);
 	free(store);
 	return NULL;
@@ -555,23 +585,53 @@ static const struct hc_store_ops sqlite_ops = {
 	.name = "sqlite",
 	.free = sqlite_free,
 	.append = sqlite_append,
+	.tend = sqlite_tend,
 	.read = sqlite_read,
 	.read_retained = sqlite_read_retained,
+	.read_consumers = sqlite_read_consumers,
 	.bytes = sqlite_bytes,
 };
 
-static int open_or_set_aside(struct sqlite_store *store, bool sync_each_commit,
-			     struct hc_fault *fault)
+static int open_all(struct sqlite_store *store)
 {
-	int code = open_database(store, sync_each_commit);
+	struct hc_log_start start = { .base = 0 };
+	int r;
 
-	if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB) {
-		close_database(store);
-		if (set_aside(store) < 0)
+	hc_epoch_random(start.epoch);
+	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	return r ? r : hc_readers_open(store->readers);
+}
+
+static int open_or_set_aside(struct sqlite_store *store, struct hc_fault *fault)
+{
+	struct hc_store *base = &store->base;
+	int code = open_all(store);
+
+	if (is_damage(code)) {
+		hc_database_close(&store->database);
+		if (set_aside(store, "is damaged") < 0)
 			return explain(store, code, fault);
-		code = open_database(store, sync_each_commit);
+		code = open_all(store);
 	}
-	return code ? explain(store, code, fault) : 0;
+	if (code)
+		return explain(store, code, fault);
+	base->newest = store->database.newest;
+	base->oldest = store->database.base + 1;
+	return hc_store_begin_epoch(base, store->database.epoch);
+}
+
+static void take_options(struct sqlite_store *store, const struct hc_conf *conf)
+{
+	uint64_t mark_ms = conf->log.keep_age_ms / MARKS_OF_AGE;
+
+	store->sync = conf->log.durability == HC_DURABILITY_DISK;
+	store->keep_age_ms = conf->log.keep_age_ms;
+	store->keep_events = conf->log.keep_events;
+	store->keep_bytes = conf->log.keep_bytes;
+	store->trim_rows = TRIM_ROWS_MIN;
+	if (!mark_ms || mark_ms > MARK_MS_MAX)
+		mark_ms = MARK_MS_MAX;
+	store->database.mark_every_ms = mark_ms < MARK_MS_MIN ? MARK_MS_MIN : mark_ms;
 }
 
 int hc_store_sqlite_open(struct hc_store **ret, const struct hc_conf *conf, struct hc_fault *fault)
@@ -581,13 +641,17 @@ int hc_store_sqlite_open(struct hc_store **ret, const struct hc_conf *conf, stru
 
 	if (!store)
 		return -ENOMEM;
-	store->base.ops = &sqlite_ops;
 	store->lock_fd = -1;
-	pthread_mutex_init(&store->reader_lock, NULL);
-	store->path = strdup(conf->log.path);
-	r = store->path ? take_lock(store, fault) : -ENOMEM;
+	take_options(store, conf);
+	r = hc_store_init(&store->base, &sqlite_ops);
 	if (!r)
-		r = open_or_set_aside(store, conf->log.durability == HC_DURABILITY_DISK, fault);
+		store->path = strdup(conf->log.path);
+	if (!r)
+		r = store->path ? take_lock(store, fault) : -ENOMEM;
+	if (!r)
+		r = hc_readers_new(&store->readers, store->path);
+	if (!r)
+		r = open_or_set_aside(store, fault);
 	if (r) {
 		(void)sqlite_free(&store->base);
 		return r;

@@ -31,7 +31,9 @@ struct hc_writer {
 	struct queue done;
 	struct hc_commits commits; /* under the lock */
 	bool stopping;
-	size_t n_waiting; /* of the loop thread */
+	size_t n_waiting;     /* of the loop thread */
+	uint64_t tend_in_ms;  /* of the writer thread, as the next */
+	unsigned int n_turns; /* of the store's health, that the loop was told of */
 };
 
 static void queue_init(struct queue *queue)
@@ -59,18 +61,56 @@ static struct hc_batch *queue_pop(struct queue *queue)
 	return batch;
 }
 
-/* Waits for batches and takes them. Returns 0 when the thread is to end. */
-static size_t take_group(struct hc_writer *writer, struct hc_batch **group)
+static struct timespec deadline_in(uint64_t ms)
 {
+	uint64_t ns = hc_monotonic_ns() + ms * 1000000;
+
+	return (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+}
+
+/*
+ * Waits for batches, but not longer than until the store wants to be tended, and takes them.
+ * Returns false when the thread is to end.
+ */
+static bool take_group(struct hc_writer *writer, struct hc_batch **group, size_t *ret_n)
+{
+	struct timespec deadline = deadline_in(writer->tend_in_ms);
+	bool goes_on;
 	size_t n = 0;
+	int r = 0;
 
 	pthread_mutex_lock(&writer->lock);
-	while (!writer->submitted.head && !writer->stopping)
-		pthread_cond_wait(&writer->submitted_some, &writer->lock);
+	while (!writer->submitted.head && !writer->stopping && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&writer->submitted_some, &writer->lock, &deadline);
 	while (n < GROUP_MAX && writer->submitted.head)
 		group[n++] = queue_pop(&writer->submitted);
+	goes_on = n || !writer->stopping;
 	pthread_mutex_unlock(&writer->lock);
-	return n;
+	*ret_n = n;
+	return goes_on;
+}
+
+static bool is_busy(struct hc_writer *writer)
+{
+	bool busy;
+
+	pthread_mutex_lock(&writer->lock);
+	busy = writer->submitted.head;
+	pthread_mutex_unlock(&writer->lock);
+	return busy;
+}
+
+/* What batches need not wait for. The loop is told when the store's health has changed. */
+static void tend(struct hc_writer *writer)
+{
+	struct hc_store_health health;
+
+	writer->tend_in_ms = hc_store_tend(writer->store, is_busy(writer));
+	hc_store_look(writer->store, &health);
+	if (health.n_turns == writer->n_turns && !health.wants_state)
+		return;
+	writer->n_turns = health.n_turns;
+	(void)uv_async_send(&writer->wake);
 }
 
 static void give_back(struct hc_writer *writer, struct hc_batch **group, size_t n)
@@ -88,7 +128,8 @@ static uint64_t count_events(struct hc_batch *const *group, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < group[i]->n; j++)
-			n_events += group[i]->result == HC_BATCH_OK_ &&
+			n_events += group[i]->kind == HC_BATCH_EVENTS &&
+				    group[i]->result == HC_BATCH_OK_ &&
 				    hc_record_is_logged(group[i]->records[j]);
 	return n_events;
 }
@@ -136,9 +177,12 @@ static void *write_groups(void *argument)
 	struct hc_batch *group[GROUP_MAX];
 	size_t n;
 
-	while ((n = take_group(writer, group))) {
-		commit(writer, group, n);
-		give_back(writer, group, n);
+	while (take_group(writer, group, &n)) {
+		if (n) {
+			commit(writer, group, n);
+			give_back(writer, group, n);
+		}
+		tend(writer);
 	}
 	return NULL;
 }
@@ -194,6 +238,7 @@ int hc_writer_new(struct hc_writer **ret, uv_loop_t *loop, struct hc_store *stor
 		  hc_writer_after_fn *after, void *context)
 {
 	struct hc_writer *writer = calloc(1, sizeof(*writer));
+	pthread_condattr_t monotonic;
 	int r;
 
 	if (!writer)
@@ -204,7 +249,9 @@ int hc_writer_new(struct hc_writer **ret, uv_loop_t *loop, struct hc_store *stor
 	queue_init(&writer->submitted);
 	queue_init(&writer->done);
 	pthread_mutex_init(&writer->lock, NULL);
-	pthread_cond_init(&writer->submitted_some, NULL);
+	(void)pthread_condattr_init(&monotonic); /* neither can fail */
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->submitted_some, &monotonic);
 	r = uv_async_init(loop, &writer->wake, on_wake);
 	if (r < 0) {
 		free(writer);

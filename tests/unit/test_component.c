@@ -56,19 +56,14 @@ Test(component, the_loader_is_missed_once_it_was_there)
 	teardown(&f);
 }
 
-/* A batch that comes back from the log like that. */
-static void come_back(struct fixture *f, const char *type, enum hc_batch_result result)
+/* The store says how it is, NULL for well, and the hub looks. */
+static void report(struct fixture *f, const char *reason)
 {
-	struct hc_batch *batch = test_batch(test_record(test_type(type), NULL, "{}"), NULL);
-
-	batch->result = result;
-	if (result != HC_BATCH_OK_)
-		strcpy(batch->error, "no space");
-	hc_hub_admit(&f->test.hub, batch);
-	(void)hc_batch_free(batch);
+	hc_store_report(f->test.hub.store, reason);
+	hc_mend_look(&f->test.hub);
 }
 
-Test(component, the_log_is_in_error_until_a_commit_succeeds)
+Test(component, the_log_is_in_error_until_the_store_is_well)
 {
 	struct hc_peer loader = { .pid = 1 };
 	struct fixture f;
@@ -76,16 +71,14 @@ Test(component, the_log_is_in_error_until_a_commit_succeeds)
 	setup(&f);
 	hc_detector_attach(f.test.hub.detector, &loader);
 	expect(&f, HC_COMPONENT_LOG, "healthy", "healthy");
-	come_back(&f, "job.progress", HC_BATCH_E_FULL);
+	report(&f, "no space");
 	expect(&f, HC_COMPONENT_LOG, "error", "unhealthy");
 	cr_expect_str_eq(f.states[HC_COMPONENT_LOG].message, "no space");
-	/* What says nothing about the log changes nothing. */
-	come_back(&f, "gpu.stats_updated", HC_BATCH_OK_);
-	come_back(&f, "job.progress", HC_BATCH_REPEATED);
+	report(&f, "still none");
+	cr_expect_str_eq(f.states[HC_COMPONENT_LOG].message, "no space");
 	expect(&f, HC_COMPONENT_LOG, "error", "unhealthy");
-	come_back(&f, "job.progress", HC_BATCH_OK_);
-	expect(&f, HC_COMPONENT_LOG, "healthy", "healthy");
-	come_back(&f, "job.progress", HC_BATCH_E_CONFLICT);
+	cr_expect_str_eq(f.states[HC_COMPONENT_LOG].message, "still none");
+	report(&f, NULL);
 	expect(&f, HC_COMPONENT_LOG, "healthy", "healthy");
 	f.test.hub.draining = true;
 	hc_detector_forget(f.test.hub.detector, &loader);

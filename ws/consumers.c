@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* A hash by name of what the store has, so that nobody waits for the store to be asked. */
+#include <errno.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "proto/log.h"
+#include "ws/consumers.h"
+#include "ws/hub.h"
+
+struct entry {
+	struct hc_consumer_row row;
+	UT_hash_handle hh;
+};
+
+struct hc_consumers {
+	struct hc_hub *hub;
+	struct entry *entries;
+};
+
+int hc_consumers_new(struct hc_consumers **ret, struct hc_hub *hub)
+{
+	struct hc_consumers *consumers = calloc(1, sizeof(*consumers));
+
+	if (!consumers)
+		return -ENOMEM;
+	consumers->hub = hub;
+	*ret = consumers;
+	return 0;
+}
+
+struct hc_consumers *hc_consumers_free(struct hc_consumers *consumers)
+{
+	struct entry *entry, *next;
+
+	if (!consumers)
+		return NULL;
+	HASH_ITER(hh, consumers->entries, entry, next)
+	{
+		HASH_DEL(consumers->entries, entry);
+		free(entry);
+	}
+	free(consumers);
+	return NULL;
+}
+
+static bool take_row(void *context, const struct hc_consumer_row *row)
+{
+	return hc_consumers_set(context, row);
+}
+
+int hc_consumers_load(struct hc_consumers *consumers)
+{
+	return hc_store_read_consumers(consumers->hub->store, take_row, consumers);
+}
+
+bool hc_consumers_is_name(struct hc_str name)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	for (size_t i = 0; i < name.len; i++)
+		if (!name.s[i] || !strchr(allowed, name.s[i]))
+			return false;
+	return name.len && name.len <= HC_CONSUMER_NAME_MAX;
+}
+
+size_t hc_consumers_count(const struct hc_consumers *consumers)
+{
+	return HASH_COUNT(consumers->entries);
+}
+
+static struct entry *find(const struct hc_consumers *consumers, struct hc_str name)
+{
+	struct entry *found = NULL;
+
+	HASH_FIND(hh, consumers->entries, name.s, name.len, found);
+	return found;
+}
+
+const struct hc_consumer_row *hc_consumers_find(const struct hc_consumers *consumers,
+						struct hc_str name)
+{
+	struct entry *entry = find(consumers, name);
+
+	return entry ? &entry->row : NULL;
+}
+
+static int by_name(const struct entry *a, const struct entry *b)
+{
+	return strcmp(a->row.name, b->row.name);
+}
+
+bool hc_consumers_set(struct hc_consumers *consumers, const struct hc_consumer_row *row)
+{
+	struct entry *entry = find(consumers, hc_str(row->name));
+
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return false;
+		entry->row = *row;
+		HASH_ADD_STR(consumers->entries, row.name, entry);
+		HASH_SORT(consumers->entries, by_name);
+	}
+	entry->row = *row;
+	return true;
+}
+
+void hc_consumers_drop(struct hc_consumers *consumers, const char *name)
+{
+	struct entry *entry = find(consumers, hc_str(name));
+
+	if (!entry)
+		return;
+	HASH_DEL(consumers->entries, entry);
+	free(entry);
+}
+
+void hc_consumers_each(const struct hc_consumers *consumers, hc_consumers_fn *fn, void *context)
+{
+	for (const struct entry *entry = consumers->entries; entry; entry = entry->hh.next)
+		fn(context, &entry->row);
+}
+
+static void on_restored(struct hc_batch *batch)
+{
+	if (batch->result != HC_BATCH_OK_)
+		hc_err("the consumer %s is not in the new log: %s: it is once it acknowledges "
+		       "something",
+		       batch->consumer.name, batch->error);
+	(void)hc_batch_free(batch);
+}
+
+static void restore(void *context, const struct hc_consumer_row *row)
+{
+	struct hc_consumers *consumers = context;
+	struct hc_batch *batch = hc_batch_new(0);
+
+	if (!batch) {
+		hc_err("out of memory: the consumer %s is not in the new log", row->name);
+		return;
+	}
+	batch->kind = HC_BATCH_CONSUMER;
+	batch->consumer = *row;
+	batch->done = on_restored;
+	hc_writer_submit(consumers->hub->writer, batch);
+}
+
+void hc_consumers_restore(struct hc_consumers *consumers)
+{
+	hc_consumers_each(consumers, restore, consumers);
+}

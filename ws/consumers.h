@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Durable consumers: named positions that the hub keeps for programs that process each event once,
+ * in order, also after a crash. What is read stays unread until it is acknowledged.
+ *
+ * A consumer belongs to the subject of the token that it was made with; one made by root has no
+ * owner. It keeps no event: what the log has forgotten it is told of, as anybody who resumes.
+ */
+#pragma once
+
+#include "ws/batch.h"
+
+struct hc_consumers;
+struct hc_hub;
+
+int hc_consumers_new(struct hc_consumers **ret, struct hc_hub *hub);
+struct hc_consumers *hc_consumers_free(struct hc_consumers *consumers);
+
+/** hc_consumers_load() - read them from the store; 0 or -errno. Blocks: at the start only */
+int hc_consumers_load(struct hc_consumers *consumers);
+
+/** hc_consumers_restore() - pass all of them to a store that has begun anew */
+void hc_consumers_restore(struct hc_consumers *consumers);
+
+/** hc_consumers_is_name() - letters, digits, dots, dashes and underscores */
+bool hc_consumers_is_name(struct hc_str name);
+
+size_t hc_consumers_count(const struct hc_consumers *consumers);
+
+/** hc_consumers_find() - NULL if there is none; borrowed */
+const struct hc_consumer_row *hc_consumers_find(const struct hc_consumers *consumers,
+						struct hc_str name);
+
+/** hc_consumers_set() - remember one as it was committed; whether there was memory */
+bool hc_consumers_set(struct hc_consumers *consumers, const struct hc_consumer_row *row);
+
+/** hc_consumers_drop() - forget one */
+void hc_consumers_drop(struct hc_consumers *consumers, const char *name);
+
+typedef void hc_consumers_fn(void *context, const struct hc_consumer_row *row);
+
+/** hc_consumers_each() - all of them, by name */
+void hc_consumers_each(const struct hc_consumers *consumers, hc_consumers_fn *fn, void *context);
