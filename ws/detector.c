@@ -10,6 +10,8 @@
 
 #define ANSWER_MS 3000 /* for the loader to answer a forwarded question */
 #define GRACE_MS  3000 /* after our start, for a loader that is reconnecting */
+#define PROBE_MS  1500 /* between two looks whether the loader answers */
+#define PROBES	  3    /* looks that find no answer before it is told */
 
 /* A question that was forwarded to the loader. */
 struct question {
@@ -27,11 +29,16 @@ struct hc_detector {
 	struct question *questions;
 	uint32_t next_id;
 	uv_timer_t timer;
+	uv_timer_t prober;
+	uint32_t probe_id; /* a question of our own that is not answered yet; 0: none */
+	unsigned int n_unanswered;
+	bool is_silent;	     /* the loader is connected, and does not answer */
+	unsigned int n_open; /* timers */
 };
 
 bool hc_detector_is_running(const struct hc_detector *detector)
 {
-	return detector->loader;
+	return detector->loader && !detector->is_silent;
 }
 
 bool hc_detector_was_running(const struct hc_detector *detector)
@@ -41,17 +48,20 @@ bool hc_detector_was_running(const struct hc_detector *detector)
 
 /* ---- its status --------------------------------------------------------------------------- */
 
-static void pack_not_connected(msgpack_packer *pk)
+static void pack_not_running(msgpack_packer *pk, const struct hc_detector *detector)
 {
 	hc_pack_bool_at(pk, "running", false);
 	hc_pack_key(pk, "reasons");
 	msgpack_pack_array(pk, 1);
-	hc_pack_str(pk, HC_STR("the loader hostcast-bpf is not connected"));
+	hc_pack_str(pk, detector->loader ? HC_STR("the loader hostcast-bpf does not answer")
+					 : HC_STR("the loader hostcast-bpf is not connected"));
 }
 
 /* What the loader said last, with what it cannot say itself any more put right. */
-static void pack_last(msgpack_packer *pk, const msgpack_object *payload, bool is_running)
+static void pack_last(msgpack_packer *pk, const msgpack_object *payload,
+		      const struct hc_detector *detector)
 {
+	bool is_running = hc_detector_is_running(detector);
 	const msgpack_object_map *map = &payload->via.map;
 	uint32_t n_kept = 0;
 
@@ -68,7 +78,7 @@ static void pack_last(msgpack_packer *pk, const msgpack_object *payload, bool is
 		msgpack_pack_object(pk, map->ptr[i].val);
 	}
 	if (!is_running)
-		pack_not_connected(pk);
+		pack_not_running(pk, detector);
 }
 
 void hc_detector_pack_status(struct hc_detector *detector, msgpack_packer *pk)
@@ -83,14 +93,14 @@ void hc_detector_pack_status(struct hc_detector *detector, msgpack_packer *pk)
 		bool known = record && hc_record_event(&event, record, &zone);
 
 		if (known)
-			pack_last(pk, &event.payload, detector->loader);
+			pack_last(pk, &event.payload, detector);
 		msgpack_zone_destroy(&zone);
 		if (known)
 			return;
 	}
 	msgpack_pack_map(pk, 3);
 	hc_pack_bool_at(pk, "monitoring_enabled", false);
-	pack_not_connected(pk);
+	pack_not_running(pk, detector);
 }
 
 static void announce_not_running(struct hc_detector *detector)
@@ -150,6 +160,65 @@ static void on_timer(uv_timer_t *timer)
 	if (!detector->questions)
 		(void)uv_timer_stop(timer);
 }
+
+/* ---- questions of our own: whether it is alive ---------------------------------------------- */
+
+static void stop_probing(struct hc_detector *detector)
+{
+	(void)uv_timer_stop(&detector->prober);
+	detector->probe_id = 0;
+	detector->n_unanswered = 0;
+	detector->is_silent = false;
+}
+
+static void send_probe(struct hc_detector *detector)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer message = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&message);
+
+	detector->probe_id = ++detector->next_id;
+	hc_rpc_pack_request(&pk, detector->probe_id, "detector");
+	msgpack_pack_map(&pk, 0);
+	hc_peer_send(detector->loader, &message);
+}
+
+/* One question at a time: what does not answer is not sent more and more of them. */
+static void on_probe(uv_timer_t *prober)
+{
+	struct hc_detector *detector = prober->data;
+
+	if (!detector->probe_id) {
+		send_probe(detector);
+		return;
+	}
+	if (++detector->n_unanswered < PROBES || detector->is_silent)
+		return;
+	hc_warn("loader (pid %d) has not answered for %d ms, telling that it does not run",
+		(int)detector->loader->pid, PROBES * PROBE_MS);
+	detector->is_silent = true;
+	announce_not_running(detector);
+}
+
+static void take_probe_answer(struct hc_detector *detector, const struct hc_rpc_message *message)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer payload = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&payload);
+	bool was_silent = detector->is_silent;
+
+	detector->probe_id = 0;
+	detector->n_unanswered = 0;
+	detector->is_silent = false;
+	if (!was_silent)
+		return;
+	hc_notice("loader answers again (pid %d)", (int)detector->loader->pid);
+	if (message->error.type != MSGPACK_OBJECT_NIL || detector->hub->draining)
+		return;
+	msgpack_pack_object(&pk, message->result);
+	hc_hub_announce(detector->hub, "detector.status", &payload);
+}
+
+/* ---- questions of others ----------------------------------------------------------------------
+ */
 
 static bool forward(struct hc_detector *detector, const struct hc_request *request)
 {
@@ -246,6 +315,10 @@ void hc_detector_answer(struct hc_detector *detector, struct hc_peer *peer,
 
 	if (peer != detector->loader)
 		return; /* nobody else was asked anything */
+	if (detector->probe_id && message->id == detector->probe_id) {
+		take_probe_answer(detector, message);
+		return;
+	}
 	while (*at && (*at)->id != message->id)
 		at = &(*at)->next;
 	question = *at;
@@ -264,6 +337,8 @@ void hc_detector_attach(struct hc_detector *detector, struct hc_peer *loader)
 	hc_notice("loader connected (pid %d)", (int)loader->pid);
 	detector->loader = loader;
 	detector->was_running = true;
+	stop_probing(detector);
+	(void)uv_timer_start(&detector->prober, on_probe, PROBE_MS, PROBE_MS);
 }
 
 void hc_detector_forget(struct hc_detector *detector, struct hc_peer *peer)
@@ -271,6 +346,7 @@ void hc_detector_forget(struct hc_detector *detector, struct hc_peer *peer)
 	if (!detector || peer != detector->loader)
 		return;
 	detector->loader = NULL;
+	stop_probing(detector);
 	hc_notice("loader gone (pid %d)", (int)peer->pid);
 	fail_questions(detector, UINT64_MAX, "the loader went away before it answered");
 	announce_not_running(detector);
@@ -293,6 +369,9 @@ int hc_detector_new(struct hc_detector **ret, struct hc_hub *hub)
 	detector->hub = hub;
 	(void)uv_timer_init(hub->loop, &detector->timer); /* cannot fail */
 	detector->timer.data = detector;
+	(void)uv_timer_init(hub->loop, &detector->prober);
+	detector->prober.data = detector;
+	detector->n_open = 2;
 	(void)uv_timer_start(&detector->timer, on_grace_over, GRACE_MS, 0);
 	*ret = detector;
 	return 0;
@@ -300,7 +379,10 @@ int hc_detector_new(struct hc_detector **ret, struct hc_hub *hub)
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct hc_detector *detector = handle->data;
+
+	if (!--detector->n_open)
+		free(detector);
 }
 
 struct hc_detector *hc_detector_free(struct hc_detector *detector)
@@ -309,5 +391,6 @@ struct hc_detector *hc_detector_free(struct hc_detector *detector)
 		return NULL;
 	fail_questions(detector, UINT64_MAX, "the hub stops");
 	uv_close((uv_handle_t *)&detector->timer, on_closed);
+	uv_close((uv_handle_t *)&detector->prober, on_closed);
 	return NULL;
 }
