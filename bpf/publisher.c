@@ -21,6 +21,7 @@ struct hc_publisher {
 	/* What was mounted when monitoring was switched off; NULL: it is on. */
 	struct hc_table *silent;
 	uint64_t n_events, n_reconciled;
+	uint64_t ring_untold; /* records lost in the ring buffer and not told yet */
 	bool stopped;
 
 	bool resync_wanted;
@@ -78,12 +79,21 @@ void hc_publisher_mount(struct hc_publisher *publisher, const struct hc_mount_re
 		report->reconciled ? ", reconciled" : "");
 }
 
-void hc_publisher_gap(struct hc_publisher *publisher, const char *stage, uint64_t count)
+static void tell_ring_lost(struct hc_publisher *publisher)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
 
-	hc_report_gap(&event, stage, count);
+	if (!publisher->ring_untold || hc_spool_is_full(publisher->spool))
+		return;
+	hc_report_gap(&event, "ring", publisher->ring_untold);
 	hc_spool_push(publisher->spool, &event);
+	publisher->ring_untold = 0;
+}
+
+void hc_publisher_ring_lost(struct hc_publisher *publisher, uint64_t count)
+{
+	publisher->ring_untold += count;
+	tell_ring_lost(publisher);
 }
 
 /* ---- the state file ------------------------------------------------------------------------- */
@@ -223,7 +233,13 @@ static void hub_connected(void *context)
 
 static void hub_idle(void *context)
 {
-	try_resync(context);
+	struct hc_publisher *publisher = context;
+
+	if (publisher->ring_untold) {
+		tell_ring_lost(publisher);
+		hc_publisher_send(publisher);
+	}
+	try_resync(publisher);
 }
 
 static void set_enabled(struct hc_publisher *publisher, bool enabled)

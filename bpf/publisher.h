@@ -53,8 +53,13 @@ bool hc_publisher_enabled(const struct hc_publisher *publisher);
  */
 void hc_publisher_mount(struct hc_publisher *publisher, const struct hc_mount_report *report);
 
-/** hc_publisher_gap() - queue detector.gap */
-void hc_publisher_gap(struct hc_publisher *publisher, const char *stage, uint64_t count);
+/**
+ * hc_publisher_ring_lost() - queue detector.gap for records that found no space in the ring buffer
+ *
+ * While the spool is full they are added up: what it cannot keep is counted as lost there, and a
+ * count that is lost would be a silent gap.
+ */
+void hc_publisher_ring_lost(struct hc_publisher *publisher, uint64_t count);
 
 /** hc_publisher_send() - send what is queued, save the state soon, compare with the hub if it is
  * time */

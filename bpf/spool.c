@@ -80,12 +80,15 @@ void hc_spool_lose(struct hc_spool *spool, size_t n)
 	spool->n_untold += n;
 }
 
+bool hc_spool_is_full(const struct hc_spool *spool)
+{
+	return hc_spool_waiting(spool) >= HC_SPOOL_EVENTS_MAX;
+}
+
 void hc_spool_push(struct hc_spool *spool, const struct hc_buffer *event)
 {
-	size_t n = spool->n + (spool->n_untold ? 1 : 0);
-
 	spool->n_pushed++;
-	if (n >= HC_SPOOL_EVENTS_MAX || spool->n_bytes + event->len > HC_SPOOL_BYTES_MAX ||
+	if (hc_spool_is_full(spool) || spool->n_bytes + event->len > HC_SPOOL_BYTES_MAX ||
 	    (spool->n_untold && !tell_gap(spool)) || !append(spool, event))
 		hc_spool_lose(spool, 1);
 }

@@ -409,7 +409,7 @@ static void check_drops(struct hc_watch *watch)
 	if (hc_log_limited(&watch->drop_limit))
 		hc_warn("%llu BPF records were lost for want of room, comparing the whole table",
 			(unsigned long long)n_new);
-	hc_publisher_gap(watch->publisher, "ring", n_new);
+	hc_publisher_ring_lost(watch->publisher, n_new);
 	hc_watch_reconcile(watch);
 }
 
