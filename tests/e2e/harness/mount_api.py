@@ -6,6 +6,7 @@
     brief PATH                 mount and umount at once, as one process, 20 times
     fail PATH                  mounts that fail, one of each kind
     many PATH N                N times: tmpfs on PATH/n
+    none PATH N                umount of each of these
 """
 import ctypes
 import errno
@@ -67,6 +68,11 @@ def many(path, number):
         target = f"{path}/{n}"
         os.mkdir(target)
         call(libc.mount(b"hostcast-test", target.encode(), b"tmpfs", 0, None), "mount")
+
+
+def none(path, number):
+    for n in range(int(number)):
+        call(libc.umount2(f"{path}/{n}".encode(), 0), "umount2")
 
 
 if __name__ == "__main__":

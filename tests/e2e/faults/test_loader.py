@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""The loader without its hub, the hub without its loader."""
+import os
+import signal
+import time
+
+import pytest
+
+from harness.mounts import Mounts
+from harness.processes import wait_for
+from harness.stack import Stack
+from scale import record, sized
+
+STOPPED_S = 7  # three questions, one every 1.5 s, find no answer first
+BACK_S = 2
+AWAY = sized(200, 1_500)  # mounts, and as many umounts, while the hub is away
+OVERFLOW = 2_200  # the same, more than the 4,096 events that a loader keeps
+PATIENCE_S = 60
+
+
+class AloneStack(Stack):
+    """Its supervisor can be stopped, so that what dies stays dead until we want it back."""
+
+    def hold(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def release(self):
+        self.process.signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def stack(privileged):
+    stack = AloneStack()
+    try:
+        yield stack.start()
+    finally:
+        stack.release()
+        stack.close()
+
+
+def status_is(running):
+    return lambda event: event["type"] == "detector.status" and \
+        event["payload"]["running"] is running
+
+
+def position(stack):
+    status = stack.rest().read("/api/status")
+    return f"{status['epoch']}-{status['sequence']}"
+
+
+def mount_and_umount(mounts, root, number):
+    """That many of each; the paths."""
+    mounts.call("many", root, number)
+    mounts.call("none", root, number)
+    return [f"{root}/{n}" for n in range(number)]
+
+
+def connect(stack, since):
+    def attempt():
+        try:
+            return stack.straight(f"/ws/events?since={since}")
+        except OSError:
+            return None
+    return wait_for(attempt, "a connection to the hub that is back")
+
+
+def without_hub(stack, number, last=("type", "device.mounted")):
+    """What a client that was away while the hub was is told of devices and gaps, and the paths on
+    which things were mounted meanwhile. `last` is a field of the event that comes when nothing is kept any more."""
+    mounts = Mounts(stack)
+    root = mounts.tmpfs()  # so that thousands of directories go away with it
+    with stack.straight() as client:
+        assert not mounts.watch(client).exactly().events
+    since = position(stack)
+    stack.hold()
+    os.kill(stack.pid("hostcast-ws"), signal.SIGKILL)
+    paths = mount_and_umount(mounts, root, number)
+    stack.release()
+    with connect(stack, since) as client:
+        assert client.receive()["payload"]["complete"] is True
+        told = client.until(lambda event: last in [*event.items(), *event["payload"].items()],
+                            PATIENCE_S)
+        mark = str(mounts.tmpfs())
+        told += client.until(lambda event: event["payload"].get("mount_path") == mark, PATIENCE_S)
+    sequences = [event["sequence"] for event in told]
+    assert sequences == sorted(set(sequences))
+    told = [event for event in told[:-1] if event["type"] != "detector.status"]
+    gone = set(paths)
+    wait_for(lambda: not any(device["mount_path"] in gone for device in
+                             stack.rest().read("/api/devices")["devices"]),
+             "the umounts that nobody was told of to be found")
+    return told, paths
+
+
+def check_told(events, paths):
+    """Nothing twice, nothing else; mounts in order, and an umount after its mount. (The order of
+    umounts between two looks at the table nobody knows.)"""
+    told = [(event["type"], event["payload"]["mount_path"]) for event in events]
+    assert len(set(told)) == len(told), "something is told twice"
+    mounted = [path for name, path in told if name == "device.mounted"]
+    assert mounted == paths[:len(mounted)]
+    unmounted = [path for name, path in told if name == "device.unmounted"]
+    assert len(mounted) + len(unmounted) == len(told) and set(unmounted) <= set(paths)
+    assert all(told.index(("device.mounted", path)) < told.index(("device.unmounted", path))
+               for path in unmounted[::50])
+
+
+def test_what_happens_while_the_hub_is_away_is_told_afterwards(stack):
+    told, paths = without_hub(stack, AWAY)
+    check_told(told, paths)
+    assert len(told) == 2 * len(paths)
+    record("loader without its hub", f"{len(told):,} events kept, in order, none twice")
+
+
+def test_what_the_loader_cannot_keep_is_one_exact_gap(stack):
+    told, paths = without_hub(stack, OVERFLOW, ("stage", "spool"))
+    # That the kernel was too fast is told as well; the table had what its records told.
+    told = [event for event in told if event["payload"].get("stage") != "ring"]
+    gaps = [event["payload"] for event in told if event["type"] == "detector.gap"]
+    assert [gap["stage"] for gap in gaps] == ["spool"], gaps
+    kept = told[:[event["type"] for event in told].index("detector.gap")]
+    check_told(kept, paths)
+    assert len(kept) + gaps[0]["count"] == 2 * len(paths)
+    assert stack.rest().read("/api/status")["lost"]["spool"] == gaps[0]["count"]
+    record("loader's spool full", f"{len(kept):,} kept, one gap: {gaps[0]['count']}, exact")
+
+
+def test_a_stopped_loader_is_told_and_told_again_when_it_goes_on(stack):
+    pid = stack.pid("hostcast-bpf")
+    with stack.straight() as client:
+        client.subscribe("detector.status", "device.*")
+        signalled = time.monotonic()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            client.until(status_is(False), STOPPED_S + 5)
+            stopped = client.times[-1] - signalled
+            assert stopped < STOPPED_S
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        continued = time.monotonic()
+        client.until(status_is(True))
+        back = client.times[-1] - continued
+        assert back < BACK_S
+        mounts = Mounts(stack)
+        assert mounts.watch(client).exactly().events == []
+    record("loader stopped with SIGSTOP", f"told after {stopped:.1f} s, back after {back:.1f} s")
