@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define HC_FUZZ_REPLAY
+#include "tests/fuzz/compression.c"
 #include "tests/fuzz/conf.c"
 #include "tests/fuzz/event.c"
 #include "tests/fuzz/json.c"
@@ -58,6 +59,11 @@ static void replay(target_fn *target, const char *path, size_t n_min)
 	}
 	closedir(dir);
 	cr_expect_geq(n, n_min, "%s has %zu inputs", path, n);
+}
+
+Test(corpus, compression_holds)
+{
+	replay(fuzz_compression, CORPUS "compression", 10);
 }
 
 Test(corpus, conf_holds)
