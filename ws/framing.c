@@ -18,6 +18,17 @@
 #define TAIL_LEN	4  /* bytes: 00 00 ff ff */
 #define FLUSH_LEN_MAX	16 /* bytes that the empty block adds to deflateBound(), generously */
 
+const char *hc_framing_name(enum hc_framing framing)
+{
+	static const char *const names[] = {
+		[HC_FRAMING_WEBSOCKET] = "websocket",
+		[HC_FRAMING_DEFLATE] = "deflate",
+		[HC_FRAMING_SSE] = "sse",
+	};
+
+	return names[framing];
+}
+
 void hc_framer_init(struct hc_framer *framer, const struct hc_framing_options *options)
 {
 	*framer = (struct hc_framer){ .options = options };

@@ -21,6 +21,9 @@
 
 enum hc_framing { HC_FRAMING_WEBSOCKET, HC_FRAMING_DEFLATE, HC_FRAMING_SSE, HC_FRAMING_MAX_ };
 
+/** hc_framing_name() - "websocket", "deflate", "sse" */
+const char *hc_framing_name(enum hc_framing framing);
+
 /** struct hc_encoding - everything that makes one event's bytes differ from client to client */
 struct hc_encoding {
 	enum hc_envelope envelope;

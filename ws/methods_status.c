@@ -150,9 +150,10 @@ static void pack_subscription(msgpack_packer *pk, const struct hc_subscription *
 
 static void pack_session(msgpack_packer *pk, const struct hc_session *session)
 {
-	msgpack_pack_map(pk, 7);
+	msgpack_pack_map(pk, 8);
 	hc_pack_u64_at(pk, "id", session->id);
 	hc_pack_str_at(pk, "endpoint", hc_str(session->endpoint->path));
+	hc_pack_str_at(pk, "framing", hc_str(hc_framing_name(session->encoding.framing)));
 	hc_pack_str_at(pk, "address", hc_str(session->peer));
 	hc_pack_u64_at(pk, "connected_unix_ms", session->connected_unix_ms);
 	hc_pack_bool_at(pk, "behind", session->behind);

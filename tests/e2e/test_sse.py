@@ -97,6 +97,12 @@ def test_curl_is_a_full_client(hub, rpc):
         curl.communicate()
 
 
+def test_connections_tell_a_stream_from_a_websocket(hub, rpc, stream):
+    with hub.client():
+        framings = [client["framing"] for client in rpc.call("connections")["connections"]]
+    assert sorted(framings)[0] == "sse" and framings.count("websocket") == 1
+
+
 def test_the_unix_socket_serves_streams_as_well(hub, rpc):
     with Stream(None, unix=hub.web_socket) as stream:
         stream.hello()
