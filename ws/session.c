@@ -16,8 +16,9 @@
 #include "ws/session.h"
 #include "ws/subscription.h"
 
-#define MESSAGE_BURST	 2    /* seconds' worth of messages that may come at once */
-#define WAITING_KEPT_MAX 4096 /* bytes of an emptied buffer worth keeping */
+#define MESSAGE_BURST	 2	      /* seconds' worth of messages that may come at once */
+#define WAITING_KEPT_MAX 4096	      /* bytes of an emptied buffer worth keeping */
+#define REMARKS_LEN_MAX	 (256 * 1024) /* bytes of answers that wait for the socket */
 
 static uint64_t now_ms(const struct hc_session *session)
 {
@@ -41,32 +42,21 @@ static bool is_stream(const struct hc_session *session)
 	return session->encoding.framing == HC_FRAMING_SSE;
 }
 
-static void set_paused(struct hc_session *session, bool paused)
-{
-	if (session->paused == paused || is_stream(session)) /* nobody reads from a stream */
-		return;
-	session->paused = paused;
-	hc_wire_pause_reading(session->wire, paused);
-}
-
-static void keep_waiting(struct hc_session *session)
-{
-	set_paused(session, true);
-	hc_wire_want_write(session->wire);
-}
-
 /* Something has been added to what waits. */
 static void pass_on(struct hc_session *session)
 {
 	if (session->waiting.failed)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 	else if (session->waiting.len)
-		keep_waiting(session);
+		hc_wire_want_write(session->wire);
 }
 
 static void send_remark(struct hc_session *session, const struct hc_remark *remark)
 {
+	size_t len = session->waiting.len;
+
 	hc_framing_append_remark(&session->waiting, session->encoding.framing, remark);
+	session->remarks_len += session->waiting.len - len;
 	pass_on(session);
 }
 
@@ -164,7 +154,9 @@ bool hc_session_on_message(struct hc_session *session)
 	session->n_fragments = 0;
 	if (!taken)
 		hc_session_end(session, HC_CLOSE_TOO_MANY, "too many messages");
-	return taken;
+	else if (session->remarks_len > REMARKS_LEN_MAX)
+		hc_session_end(session, HC_CLOSE_TOO_SLOW, "answers are not read");
+	return !session->close_code;
 }
 
 bool hc_session_on_fragment(struct hc_session *session)
@@ -184,7 +176,7 @@ static void flush_waiting(struct hc_session *session)
 		hc_buffer_deinit(&session->waiting);
 	else
 		hc_buffer_reset(&session->waiting);
-	set_paused(session, false);
+	session->remarks_len = 0;
 	if (session->behind || session->close_code)
 		hc_wire_want_write(session->wire);
 }

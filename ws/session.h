@@ -4,7 +4,8 @@
  * little else.
  *
  * What it holds in memory for a client that does not read is bounded: the answers to its own
- * messages, for which its reading is stopped.
+ * messages, and whoever lets too many of them wait is closed. Its reading is not stopped instead:
+ * libwebsockets 4.1.6 goes round in circles then if TLS has more to read.
  */
 #pragma once
 
@@ -42,6 +43,7 @@ struct hc_session {
 	struct hc_catchup_job *job;	      /* a question to the log that is not answered yet */
 	struct hc_subscription *subscription; /* owned; NULL: everything the endpoint has */
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
+	size_t remarks_len;		      /* bytes of them that it has caused itself */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	size_t incoming_text_len;	      /* bytes of it that are known to be text */
 	bool incoming_deflated;
@@ -58,7 +60,6 @@ struct hc_session {
 	bool close_sent;	 /* nothing more is to be sent */
 	bool behind;
 	bool in_log;	 /* behind, and the ring does not reach back that far */
-	bool paused;	 /* its messages are not taken for now */
 	bool is_greeted; /* it speaks hostcast.v1 */
 	char peer[48];
 };

@@ -71,11 +71,6 @@ int hc_wire_unsent(struct lws *wire)
 	return ioctl(lws_get_socket_fd(wire), SIOCOUTQ, &unsent) < 0 ? -1 : unsent;
 }
 
-void hc_wire_pause_reading(struct lws *wire, bool pause)
-{
-	(void)lws_rx_flow_control(wire, !pause);
-}
-
 void hc_wire_await_close(struct lws *wire)
 {
 	lws_set_timeout(wire, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_ANSWER_S);

@@ -10,6 +10,7 @@ import pytest
 from harness.events import is_for_job, jobs, progress
 from harness.processes import wait_for
 from harness.rest import UNVERIFIED
+from harness.websocket import TEXT, frame
 
 REQUEST = (b"GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -101,6 +102,20 @@ def test_a_client_that_does_not_read_is_closed_and_the_others_go_on(new_tls_hub)
             return rpc.call("status")["clients"] == 1
         wait_for(stalled_is_gone, "the stalled client closed")
         assert jobs(healthy.until(is_for_job(sent[-1]))) == sent
+
+
+def test_many_messages_in_one_record_are_all_answered_and_hold_nobody_up(new_tls_hub):
+    """The library goes round in circles if its reading is stopped while TLS has more."""
+    hub = new_tls_hub({"clients": {"message_rate": "0"}})
+    with hub.tls_client() as other, dial(hub) as client:
+        assert client.recv(4096).startswith(b"HTTP/1.1 101 ")
+        client.sendall(frame(TEXT, b'{"type":"ping"}') * 500)
+        answers = b""
+        while answers.count(b'{"type":"pong"}') < 500:
+            answers += client.recv(65536)
+        client.sendall(frame(TEXT, b'{"type":"ping"}') * 500)
+        client.close()
+        assert other.ask({"type": "ping"}) == {"type": "pong"}
 
 
 def test_an_idle_client_costs_little_memory(new_tls_hub):

@@ -41,11 +41,6 @@ int hc_wire_unsent(struct lws *wire)
 	return wire->unsent;
 }
 
-void hc_wire_pause_reading(struct lws *wire, bool pause)
-{
-	wire->paused = pause;
-}
-
 void hc_wire_await_close(struct lws *wire)
 {
 	wire->closed = true;

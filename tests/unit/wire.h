@@ -17,7 +17,6 @@ struct lws {
 	bool broken;	  /* writes fail */
 	bool blocked;	  /* whoever writes nevertheless fails the test */
 	bool wants_write; /* somebody asked to be told when it takes more */
-	bool paused;
 	bool killed;
 	bool closed; /* a close frame was written, and an answer is awaited */
 };
