@@ -4,6 +4,7 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/admission.h"
 #include "ws/entry.h"
 #include "ws/handshake.h"
 #include "ws/tickets.h"
@@ -62,16 +63,6 @@ int hc_entry_judge(struct hc_grant **ret, const struct hc_hub *hub,
 
 /* ---- coming in ---------------------------------------------------------------------------- */
 
-static void take_grant(struct hc_session *session, struct hc_grant *grant)
-{
-	int64_t expires = hc_grant_expires_unix_ms(grant), left = expires - hc_now_unix_ms();
-	int64_t ahead = left / WARNING_PART;
-
-	(void)hc_grant_unref(session->grant);
-	session->grant = hc_grant_ref(grant);
-	session->warn_unix_ms = expires - (ahead < WARNING_MS_MAX ? ahead : WARNING_MS_MAX);
-}
-
 static bool wait_for_token(struct hc_session *session, const struct hc_handshake *handshake)
 {
 	struct hc_entry *entry = calloc(1, sizeof(*entry) + strlen(handshake->user) + 1);
@@ -93,11 +84,34 @@ static void send_away(struct hc_session *session, uint16_t code, const struct hc
 	hc_session_end(session, code, fault->message);
 }
 
+/* With its first grant it takes a place of its user's. Returns whether there was one; else it is
+ * sent away. */
+static bool take_grant(struct hc_session *session, struct hc_grant *grant, struct hc_fault *fault)
+{
+	int64_t expires = hc_grant_expires_unix_ms(grant), left = expires - hc_now_unix_ms();
+	int64_t ahead = left / WARNING_PART;
+
+	if (!session->grant &&
+	    hc_admission_take_user(session->hub->admission, hc_grant_subject(grant)) !=
+		    HC_VERDICT_WELCOME) {
+		hc_fault_set(fault, HC_FAULT_UNAVAILABLE,
+			     "there are as many clients of your user as may be");
+		send_away(session, HC_CLOSE_FULL, fault);
+		return false;
+	}
+	(void)hc_grant_unref(session->grant);
+	session->grant = hc_grant_ref(grant);
+	session->warn_unix_ms = expires - (ahead < WARNING_MS_MAX ? ahead : WARNING_MS_MAX);
+	return true;
+}
+
 static bool let_in(struct hc_session *session, const struct hc_handshake *handshake,
 		   struct hc_grant *grant)
 {
-	if (grant)
-		take_grant(session, grant);
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (grant && !take_grant(session, grant, &fault))
+		return true;
 	return hc_session_begin(session, handshake->has_since ? &handshake->since : NULL);
 }
 
@@ -166,7 +180,8 @@ static bool come_in(struct hc_session *session, struct hc_grant *grant, struct h
 		send_away(session, HC_CLOSE_FORBIDDEN, fault);
 		return false;
 	}
-	take_grant(session, grant);
+	if (!take_grant(session, grant, fault))
+		return false;
 	answer_authenticated(session);
 	stop_waiting(session);
 	return true;
@@ -181,7 +196,8 @@ static bool renew(struct hc_session *session, struct hc_grant *grant, struct hc_
 			     "the token is of another user than this connection");
 		return false;
 	}
-	take_grant(session, grant);
+	if (!take_grant(session, grant, fault))
+		return false;
 	if (hc_session_refilter(session))
 		answer_authenticated(session);
 	else
@@ -288,6 +304,9 @@ void hc_entry_move(struct hc_session *session, struct hc_endpoint *to)
 
 void hc_entry_close(struct hc_session *session)
 {
+	if (session->grant)
+		hc_admission_release_user(session->hub->admission,
+					  hc_grant_subject(session->grant));
 	session->grant = hc_grant_unref(session->grant);
 	free(session->entry);
 	session->entry = NULL;

@@ -15,6 +15,7 @@
 struct hc_handshake;
 
 #define HC_CLOSE_UNAUTHORIZED 4001
+#define HC_CLOSE_FULL	      4053
 #define HC_CLOSE_BAD_REQUEST  4500
 #define HC_CLOSE_FORBIDDEN    4503
 

@@ -252,3 +252,30 @@ def test_a_message_in_too_many_pieces_is_refused(new_hub, size):
         for _ in range(16):
             client.send(frame(CONTINUATION, b" " * max(size, 1), fin=False))
         assert client.wait_close() == 1008
+
+
+def test_one_user_has_its_share_and_others_theirs(new_hub):
+    hub = new_hub({"clients": {"max_per_user": "2"}})
+    ann, ben = (hub.token(subscribe=["*"], subject=name) for name in ("ann", "ben"))
+
+    def connect(token):
+        return hub.client(headers={"Authorization": f"Bearer {token}"})
+
+    with connect(ann) as first, connect(ann), connect(ben), hub.client() as nobody:
+        with connect(ann) as third:
+            assert third.wait_closed()[0] == 4053
+        nobody.send({"action": "authenticate", "token": ann})
+        assert nobody.wait_closed()[0] == 4053
+        # Another token of who is in is no client more.
+        again = first.ask({"action": "authenticate", "token": hub.token(subject="ann")})
+        assert again["action"] == "authenticated"
+        first.close()
+
+        def let_in():
+            with connect(ann) as client:
+                client.send({"type": "ping"})
+                try:
+                    return client.until_type("pong")
+                except AssertionError:
+                    return None
+        wait_for(let_in, "the place of the one who left")
