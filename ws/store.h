@@ -97,7 +97,7 @@ void hc_store_append(struct hc_store *store, struct hc_batch **batches, size_t n
 /**
  * hc_store_tend() - one step of what there is to do beside: forget the oldest events, tidy up, mend
  * what has failed; blocks, for some milliseconds as a rule, on the writer thread
- * @busy: batches are waiting: only what cannot wait
+ * @busy: more is likely to come at once: only what cannot wait
  *
  * Return: milliseconds after which it wants to be called again at the latest; 0: there is more to
  * do.

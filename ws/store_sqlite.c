@@ -49,6 +49,7 @@
 #define TRIM_NS_MAX   5000000
 #define EXCESS_ROWS   2048 /* above which trimming does not wait for a pause */
 #define EXCESS_BYTES  (4 * 1024 * 1024)
+#define QUIET_MS      900  /* without a commit, after which all there is is moved */
 #define WAL_PAGES     1000 /* after which it is time for a checkpoint: SQLite's own figure */
 #define WAL_PAGES_MAX 4000 /* after which readers wait for one */
 #define FREE_BYTES_MIN \
@@ -72,10 +73,11 @@ struct sqlite_store {
 	bool is_full;	/* the last commit found no space */
 	bool is_locked; /* or somebody else at it */
 	struct hc_database database;
-	uint64_t mended_ns;  /* when that was tried last */
-	bool is_suspect;     /* damage was met */
-	uint64_t suspect_ns; /* when it was searched for and not found; 0: never */
-	uint64_t keys_ns;    /* when old keys were removed */
+	uint64_t mended_ns;   /* when that was tried last */
+	bool is_suspect;      /* damage was met */
+	uint64_t suspect_ns;  /* when it was searched for and not found; 0: never */
+	uint64_t appended_ns; /* when something was committed last */
+	uint64_t keys_ns;     /* when old keys were removed */
 	uint64_t trim_rows;
 	struct hc_readers *readers;
 	_Atomic int read_error; /* an SQLite code that a reader has met */
@@ -347,6 +349,7 @@ static void sqlite_append(struct hc_store *base, struct hc_batch **batches, size
 		fail_all(store, batches, n);
 		return;
 	}
+	store->appended_ns = hc_monotonic_ns();
 	base->newest = store->database.newest;
 	if (store->is_full || store->is_locked)
 		be_well(store);
@@ -368,8 +371,10 @@ static int find_excess(struct sqlite_store *store, bool busy, uint64_t *ret_unti
 	uint64_t n = database->newest - database->base, until = 0, bytes = 0, rows = 0;
 	int r = SQLITE_OK;
 
-	if (store->keep_age_ms && !busy)
+	if (store->keep_age_ms)
 		r = hc_database_aged(&store->database, store->keep_age_ms, &until);
+	if (busy && until < database->base + EXCESS_ROWS)
+		until = 0;
 	if (store->keep_events && n > store->keep_events + (busy ? EXCESS_ROWS : 0) &&
 	    database->newest - store->keep_events > until)
 		until = database->newest - store->keep_events;
@@ -407,12 +412,17 @@ static int trim(struct sqlite_store *store, bool busy, bool *ret_more)
 	return r;
 }
 
+static bool is_quiet(const struct sqlite_store *store)
+{
+	return hc_monotonic_ns() - store->appended_ns > QUIET_MS * UINT64_C(1000000);
+}
+
 static int checkpoint(struct sqlite_store *store, bool busy)
 {
 	unsigned int n_pages = store->database.wal_pages;
 	int r;
 
-	if (!n_pages || (busy && n_pages < WAL_PAGES))
+	if (!n_pages || (n_pages < WAL_PAGES && (busy || !is_quiet(store))))
 		return SQLITE_OK;
 	if (n_pages < WAL_PAGES_MAX) {
 		r = hc_database_checkpoint(&store->database, false);

@@ -14,6 +14,8 @@
 #define GROUP_MAX \
 	4096 /* batches in one commit, so that one failure cannot take everything with it */
 
+#define PAUSE_EVERY_NS UINT64_C(1000000000)
+
 struct queue {
 	struct hc_batch *head;
 	struct hc_batch **tail;
@@ -32,7 +34,8 @@ struct hc_writer {
 	struct hc_commits commits; /* under the lock */
 	bool stopping;
 	size_t n_waiting;     /* of the loop thread */
-	uint64_t tend_in_ms;  /* of the writer thread, as the next */
+	uint64_t tend_in_ms;  /* of the writer thread, as the next two */
+	uint64_t paused_ns;   /* when the store was last tended in a pause */
 	unsigned int n_turns; /* of the store's health, that the loop was told of */
 };
 
@@ -101,11 +104,18 @@ static bool is_busy(struct hc_writer *writer)
 }
 
 /* What batches need not wait for. The loop is told when the store's health has changed. */
-static void tend(struct hc_writer *writer)
+static void tend(struct hc_writer *writer, bool has_committed)
 {
 	struct hc_store_health health;
 
-	writer->tend_in_ms = hc_store_tend(writer->store, is_busy(writer));
+	bool busy = is_busy(writer) || has_committed;
+
+	/* Who never pauses is made to, for one step a second. */
+	if (hc_monotonic_ns() - writer->paused_ns > PAUSE_EVERY_NS)
+		busy = false;
+	writer->tend_in_ms = hc_store_tend(writer->store, busy);
+	if (!busy)
+		writer->paused_ns = hc_monotonic_ns();
 	hc_store_look(writer->store, &health);
 	if (health.n_turns == writer->n_turns && !health.wants_state)
 		return;
@@ -182,7 +192,7 @@ static void *write_groups(void *argument)
 			commit(writer, group, n);
 			give_back(writer, group, n);
 		}
-		tend(writer);
+		tend(writer, n > 0);
 	}
 	return NULL;
 }
