@@ -12,28 +12,12 @@ static bool is_read(const char *const *sections, const char *section)
 
 static void name(struct hc_buffer *ret, const char *section, const char *key)
 {
-	hc_buffer_printf(ret, "%s[%s]%s%s", ret->len ? ", " : "", section, *key ? " " : "", key);
-}
-
-static bool are_same_endpoints(const struct hc_conf_endpoints *a, const struct hc_conf_endpoints *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		if (strcmp(a->items[i].path, b->items[i].path) != 0)
-			return false;
-		for (size_t j = 0; j < hc_endpoint_options_count; j++)
-			if (!hc_option_same(&hc_endpoint_options[j], &a->items[i], &b->items[i]))
-				return false;
-	}
-	return true;
+	hc_buffer_printf(ret, "%s[%s] %s", ret->len ? ", " : "", section, key);
 }
 
 void hc_conf_keep(struct hc_conf *conf, struct hc_conf *before, const char *const *sections,
 		  struct hc_buffer *ret)
 {
-	struct hc_conf_endpoints endpoints = conf->endpoints;
-
 	for (size_t i = 0; i < hc_options_count; i++) {
 		const struct hc_option *option = &hc_options[i];
 		const char *section = option->about.section;
@@ -44,8 +28,4 @@ void hc_conf_keep(struct hc_conf *conf, struct hc_conf *before, const char *cons
 			name(ret, section, option->about.key);
 		hc_option_swap(option, conf, before);
 	}
-	if (is_read(sections, "endpoint") && !are_same_endpoints(&endpoints, &before->endpoints))
-		name(ret, "endpoint", "");
-	conf->endpoints = before->endpoints;
-	before->endpoints = endpoints;
 }

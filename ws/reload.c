@@ -9,19 +9,30 @@
 #include "ws/hub.h"
 #include "ws/protocol.h"
 #include "ws/reload.h"
+#include "ws/session.h"
 #include "ws/tls.h"
 
 /* Of the configuration file, what this program reads. */
-static const char *const sections[] = { "hostcast", "hub",    "tls",	  "log", "clients",
-					"auth",	    "health", "endpoint", NULL };
+static const char *const sections[] = { "hostcast", "hub",  "tls",    "log",
+					"clients",  "auth", "health", NULL };
+
+/* What is made of a configuration before it is taken over. */
+struct preparation {
+	struct hc_tls *tls;
+	struct hc_endpoints *endpoints;
+};
 
 /* Whatever can fail, in an order that can be undone. */
-static int prepare(struct hc_hub *hub, const struct hc_conf *conf, struct hc_tls **ret_tls,
+static int prepare(struct hc_hub *hub, const struct hc_conf *conf, struct preparation *ret,
 		   struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_tls_freep) struct hc_tls *tls = NULL;
-	int r = 0;
+	HC_CLEANUP(hc_endpoints_unrefp) struct hc_endpoints *endpoints = NULL;
+	int r;
 
+	r = hc_endpoints_new(&endpoints, hub->types, &conf->endpoints, hub->conf->hub.prefix);
+	if (r < 0)
+		return r;
 	if (hub->conf->tls.listen[0]) /* as it is, not as it will be after a restart */
 		r = hc_tls_new(&tls, conf->tls.certificate, conf->tls.key, fault);
 	if (!r)
@@ -33,8 +44,17 @@ static int prepare(struct hc_hub *hub, const struct hc_conf *conf, struct hc_tls
 		(void)hc_admission_configure(hub->admission, hub->conf);
 		return r;
 	}
-	*ret_tls = hc_take(tls);
+	ret->tls = hc_take(tls);
+	ret->endpoints = hc_take(endpoints);
 	return 0;
+}
+
+/* Clients that may not go on with what their endpoint has become are closed by this. */
+static void set_endpoints(struct hc_hub *hub, struct hc_endpoints *endpoints)
+{
+	hc_sessions_move(hub->sessions, endpoints);
+	(void)hc_endpoints_unref(hub->endpoints);
+	hub->endpoints = endpoints;
 }
 
 int hc_reload(struct hc_hub *hub, struct hc_protocol *protocol, struct hc_conf **conf,
@@ -42,11 +62,11 @@ int hc_reload(struct hc_hub *hub, struct hc_protocol *protocol, struct hc_conf *
 {
 	HC_CLEANUP(hc_conf_freep) struct hc_conf *revised = NULL;
 	struct hc_conf *before = *conf;
-	struct hc_tls *tls = NULL;
+	struct preparation prepared = { 0 };
 	int r = hc_conf_load(&revised, path, fault);
 
 	if (!r)
-		r = prepare(hub, revised, &tls, fault);
+		r = prepare(hub, revised, &prepared, fault);
 	if (r < 0) {
 		if (!fault->message[0])
 			hc_fault_set(fault, HC_FAULT_INTERNAL, "%s", strerror(-r));
@@ -55,7 +75,8 @@ int hc_reload(struct hc_hub *hub, struct hc_protocol *protocol, struct hc_conf *
 	hc_conf_keep(revised, before, sections, ret);
 	*conf = hc_take(revised);
 	hub->conf = *conf;
-	hc_protocol_reconfigure(protocol, tls);
+	hc_protocol_reconfigure(protocol, prepared.tls);
+	set_endpoints(hub, prepared.endpoints);
 	hc_log_init("hostcast-ws", (enum hc_log_level)hub->conf->hostcast.log_level);
 	(void)hc_conf_free(before);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A reload: the configuration is read anew, checked as a whole with the files it names, and then
- * taken over or refused. Nobody is disconnected by it.
+ * taken over or refused. Nobody is disconnected by it but who may not stay where an endpoint has
+ * become another (entry.h).
  */
 #pragma once
 

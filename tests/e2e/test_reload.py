@@ -49,10 +49,9 @@ def test_what_needs_a_restart_is_named_and_stays(new_hub):
     hub = new_hub()
     with hub.client() as client:
         hub.configure({"hub": {"prefix": "/latest", "ring_bytes": "1M"},
-                       "log": {"path": hub.run / "other.db"}, "mounts": {"bpf": "off"},
-                       "endpoint /ws/mine": {"events": "job.*"}})
+                       "log": {"path": hub.run / "other.db"}, "mounts": {"bpf": "off"}})
         said = reload(hub, "only a restart changes")
-        for name in ("[hub] prefix", "[hub] ring_bytes", "[log] path", "[endpoint]"):
+        for name in ("[hub] prefix", "[hub] ring_bytes", "[log] path"):
             assert name in said, said
         assert "[mounts]" not in said and len(said.splitlines()) == 1
         assert client.ask({"type": "ping"}) == {"type": "pong"}
@@ -61,6 +60,25 @@ def test_what_needs_a_restart_is_named_and_stays(new_hub):
         rpc.publish(event)
         assert jobs([client.receive()]) == [event["payload"]["job_id"]]
     assert not (hub.run / "other.db").exists()
+
+
+def test_endpoints_come_change_and_go(new_hub):
+    hub = new_hub({"endpoint /ws/old": {"events": "job.*"}})
+    with hub.client("/ws/old") as old, hub.client("/ws/tasks") as tasks, \
+            hub.client("/ws/detection") as closed, hub.rpc() as rpc:
+        hub.configure({"endpoint /ws/new": {"events": "job.*", "envelope": "data"},
+                       "endpoint /ws/tasks": {"events": "job.*"},
+                       "endpoint /ws/detection": {"auth": "token"}})
+        reload(hub, "reloaded")
+        assert old.wait_closed()[0] == 4500
+        assert closed.wait_closed()[0] == 4001
+        with hub.client("/ws/new") as new:
+            event = progress()
+            rpc.publish(event)
+            assert tasks.receive()["job_id"] == event["payload"]["job_id"]
+            assert new.receive()["data"] == event["payload"]
+        with hub.raw("/ws/old") as nobody:
+            assert nobody.status == 101  # a user of that name, who has not shown a token yet
 
 
 BROKEN = [  # what the file has, and what the error must name
