@@ -66,6 +66,10 @@ class Case:
     def variants(self):
         raise NotImplementedError
 
+    def measure(self, bench, server, arguments):
+        """One result; None, with the reason printed, if it fails."""
+        return bench.load(server, arguments)
+
     def bars(self, results):
         raise NotImplementedError
 
@@ -212,6 +216,78 @@ class Stalled(Case):
                     max(closed) if closed else None, 12)]
 
 
+class Acknowledged(Case):
+    columns = (("acknowledged/s", "acknowledged_per_second", 1, 0), CPU, P50, P99,
+               ("max ms", "max_ms", 1, 2))
+    disk, process, paced = "hostcast, disk", "hostcast, process", "hostcast, disk, 1000/s"
+
+    def __init__(self, quick):
+        super().__init__(quick)
+        self.name = "acknowledged: 64 publishers, one event under way each"
+
+    def variants(self):
+        for name, durability, rate in ((self.disk, "disk", 0), (self.process, "process", 0),
+                                       (self.paced, "disk", 1000)):
+            yield name, Hostcast, {"log": {"durability": durability}}, [
+                "--mode", "acknowledged", "--clients", 64, "--rate", rate,
+                "--seconds", self.small(5, 0.5)]
+
+    def bars(self, results):
+        rate = "acknowledged_per_second"
+        return [Bar("acknowledged events/s, disk", results.best(self.disk, rate, max), 20_000,
+                    False),
+                Bar("disk ÷ process", results.ratio(rate, self.disk, self.process), 0.5, False),
+                Bar("p99 ms at 1,000/s, disk", results.best(self.paced, "p99_ms"), 5)]
+
+
+class CatchUp(Case):
+    """Two loads at once: who lives with it, and those who come back."""
+    columns = (("p99 alone", "p99_alone_ms", 1, 2), P99, ("p50", "p50_ms", 1, 2),
+               ("took s", "seconds", 1, 2), ("M replayed/s", "deliveries_per_second", 1e-6, 2),
+               ("hub + MiB", "rss_kib", 1 / 1024, 1))
+    ring, log = "hostcast, from the ring", "hostcast, from the log"
+    live_s = 6
+
+    def __init__(self, quick):
+        super().__init__(quick)
+        self.clients, self.behind = self.small(1000, 20), self.small(10_000, 1000)
+        self.name = (f"catching up: {self.clients} clients come back {self.behind} events behind, "
+                     "100 live ones at 100 events/s")
+
+    def variants(self):
+        for name, ring in ((self.ring, "64M"), (self.log, "1M")):
+            yield name, Hostcast, {"hub": {"ring_bytes": ring}}, [
+                "--clients", self.clients, "--events", self.behind]
+
+    def measure(self, bench, server, arguments):
+        live = ["--mode", "paced", "--clients", 100, "--rate", 100,
+                "--events", int(100 * self.small(self.live_s, 1))]
+        # On the core that both share, those who come back must not delay the measurement.
+        back = bench.spawn(server, ["--mode", "return", *arguments], nice=19)
+        if not back.stdout.readline():
+            return bench.result(server, back)
+        alone = bench.load(server, live)
+        with_them = bench.spawn(server, live)
+        back.stdin.write("\n")
+        back.stdin.flush()
+        returned, lived = bench.result(server, back), bench.result(server, with_them)
+        if not (alone and returned and lived):
+            return None
+        return {**returned, "p99_alone_ms": alone["p99_ms"], "p99_ms": lived["p99_ms"],
+                "p50_ms": lived["p50_ms"]}
+
+    def bars(self, results):
+        bars = []
+        for name in (self.ring, self.log):
+            ratios = [b / a for a, b in zip(results.values(name, "p99_alone_ms"),
+                                            results.values(name, "p99_ms"))]
+            rss = results.best(name, "rss_kib", max)
+            bars += [Bar(f"live clients' p99 ÷ alone, {name.split(', ')[1]}",
+                         min(ratios) if ratios else None, 2),
+                     Bar(f"MiB of the hub, {name.split(', ')[1]}", rss and rss / 1024, 64)]
+        return bars
+
+
 def all_cases(quick):
     everyone = (Hostcast, Uws, Nats, Nchan, NodeWs, Sendloop)
     return {
@@ -225,4 +301,6 @@ def all_cases(quick):
         "filters": Filters(quick, False),
         "filters-paced": Filters(quick, True),
         "stalled": Stalled(quick),
+        "acknowledged": Acknowledged(quick),
+        "catching-up": CatchUp(quick),
     }

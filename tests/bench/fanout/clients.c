@@ -119,6 +119,10 @@ static void take_next(struct clients *clients, struct client *client, uint64_t n
 		client->next++;
 	clients->n_received++;
 	clients->n_left--;
+	if (clients->leave && client->next == events->n) {
+		hc_closep(&client->fd);
+		client->fd = -1;
+	}
 }
 
 /* One JSON text: an event of ours, or something that the server says of itself. */
@@ -239,7 +243,7 @@ static size_t take_frames(struct clients *clients, struct client *client, const 
 {
 	size_t taken = 0;
 
-	while (taken < len && !clients->failed) {
+	while (taken < len && !clients->failed && client->fd >= 0) {
 		const unsigned char *head = (const unsigned char *)bytes + taken;
 		unsigned char opcode = head[0] & 0x0f;
 		size_t head_len, n;
@@ -330,7 +334,8 @@ void clients_read(struct clients *clients, struct client *client)
 		taken = take_upgrade(clients, client, clients->buffer, len);
 	if (client->state != CLIENT_CONNECTING)
 		taken += take_frames(clients, client, clients->buffer + taken, len - taken, now_ns);
-	keep(clients, client, clients->buffer + taken, len - taken);
+	if (client->fd >= 0)
+		keep(clients, client, clients->buffer + taken, len - taken);
 }
 
 /* ---- connecting --------------------------------------------------------------------------- */

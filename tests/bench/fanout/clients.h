@@ -35,6 +35,7 @@ struct clients {
 	uint16_t port;
 	bool nats;
 	bool subscribes; /* sends a subscription of its filter */
+	bool leave;	 /* who has all events closes its connection */
 	int epoll_fd;
 	struct client *list;
 	size_t n;

@@ -53,19 +53,33 @@ class Bench:
         self.load_core, self.server_core = cores[0], cores[-1]
         self.failed = False
 
-    def load(self, server, arguments):
-        """One run of load.c; None, with the reason printed, if it fails."""
+    def spawn(self, server, arguments, nice=0):
+        """load.c, under way; result() waits for it."""
+        def prepare():
+            pin(self.load_core)
+            os.nice(nice)
+
         command = [str(BUILD / "bench-load"), *server.arguments(), *map(str, arguments)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, preexec_fn=prepare)
+
+    def result(self, server, run):
+        """What it has measured; None, with the reason printed, if it failed."""
         try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS_MAX,
-                                 preexec_fn=lambda: pin(self.load_core))
-            problem = run.stderr.strip()
+            output, errors = run.communicate(timeout=RUN_SECONDS_MAX)
+            problem = errors.strip()
         except subprocess.TimeoutExpired:
-            run, problem = None, f"not done after {RUN_SECONDS_MAX} s"
-        if run is None or run.returncode:
+            run.kill()
+            run.communicate()
+            problem = f"not done after {RUN_SECONDS_MAX} s"
+        if run.returncode:
             print(f"  {server.name} failed: {problem[-500:]}", flush=True)
             return None
-        return json.loads(run.stdout)
+        return json.loads(output)
+
+    def load(self, server, arguments):
+        """One run of load.c."""
+        return self.result(server, self.spawn(server, arguments))
 
     def settings(self, wanted):
         """The options of the hub that a case asks for."""
@@ -96,7 +110,7 @@ class Bench:
             for _ in range(case.rounds or self.options.rounds):
                 for name, _kind, _settings, arguments in case.variants():
                     if name in started:
-                        results.add(name, self.load(started[name], arguments))
+                        results.add(name, case.measure(self, started[name], arguments))
         finally:
             for server in started.values():
                 server.stop()

@@ -8,6 +8,10 @@
  *   stalled  paced for the healthy clients alone; then others join, read nothing, and a burst fills
  *            their sockets: latency of the healthy ones, memory, when the last stalled one is
  * closed idle     memory of the server a client that only listens
+ *   acknowledged  no clients but many publishers, each with one event under way: how many are
+ *            acknowledged a second, and how soon
+ *   return   events are published; told so by a byte on its standard input, clients come that want
+ *            all of them, and leave when they have them
  *
  * The time of publishing is taken when an event is given to the socket, or has to wait for it.
  */
@@ -19,17 +23,21 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proto/clock.h"
+#include "proto/position.h"
 #include "tests/bench/fanout/account.h"
 #include "tests/bench/fanout/clients.h"
 #include "tests/bench/fanout/publisher.h"
+#include "tests/bench/fanout/publishers.h"
 #include "tests/bench/fanout/tls.h"
 
 #define SECOND_NS      UINT64_C(1000000000)
 #define MS_NS	       UINT64_C(1000000)
 #define CONNECTING_MAX 64		/* clients in the handshake at once */
 #define SETTLE_NS      (300 * MS_NS)	/* before and after a measurement */
+#define SAMPLE_NS      (20 * MS_NS)	/* between two looks at the server's memory */
 #define REST_NS	       SECOND_NS	/* before memory is read */
 #define PATIENCE_NS    (20 * SECOND_NS) /* without any delivery, then the run has failed */
 #define WARM_CLIENTS   256		/* connected before memory is first read */
@@ -432,6 +440,81 @@ static bool measure_idle(struct load *load)
 	return true;
 }
 
+/* ---- acknowledged ------------------------------------------------------------------------- */
+
+static bool measure_acknowledged(struct load *load)
+{
+	const struct options *options = load->options;
+	const struct publishers_options wanted = {
+		.address = options->publish,
+		.n = options->n_clients,
+		.seconds = options->seconds,
+		.rate = options->rate,
+		.server = &options->server,
+	};
+
+	load->publisher.fd = -1;
+	return publishers_measure(&wanted);
+}
+
+/* ---- return ------------------------------------------------------------------------------- */
+
+/* Publishes everything to nobody; sets the path that asks for it, and gives the word. */
+static bool publish_and_wait(struct load *load, char *path, size_t size)
+{
+	char position[HC_POSITION_MAX];
+	char go;
+
+	if (!open_publisher(load))
+		return false;
+	(void)hc_position_format(position, load->publisher.epoch, load->publisher.sequence);
+	(void)snprintf(path, size, "%s?since=%s", load->options->path, position);
+	load->clients.path = path;
+	make_due(load, load->events.n_units, 0);
+	if (!deliver_all(load))
+		return false;
+	printf("published\n");
+	return !fflush(stdout) && read(STDIN_FILENO, &go, 1) == 1;
+}
+
+static bool measure_return(struct load *load)
+{
+	const struct options *options = load->options;
+	uint64_t rss_kib, rss_max_kib, began_ns, since_ns, n_before = 0;
+	char path[256];
+
+	if (!prepare(load, options->n_clients, options->n_events, 256) ||
+	    !publish_and_wait(load, path, sizeof(path)))
+		return false;
+	rss_kib = rss_max_kib = account_rss_kib(&options->server);
+	began_ns = since_ns = hc_monotonic_ns();
+	load->clients.leave = true;
+	load->clients.n_left = options->n_clients * load->events.n;
+	if (!connect_clients(load, 0, options->n_clients, 0))
+		return false;
+	while (load->clients.n_left) {
+		uint64_t now_kib = account_rss_kib(&options->server);
+
+		if (now_kib > rss_max_kib)
+			rss_max_kib = now_kib;
+		if (!rest(load, SAMPLE_NS) || load->clients.failed)
+			return false;
+		if (n_before != load->clients.n_received)
+			since_ns = hc_monotonic_ns();
+		n_before = load->clients.n_received;
+		if (hc_monotonic_ns() > since_ns + PATIENCE_NS) {
+			fprintf(stderr, "load: the returning clients get nothing any more\n");
+			return false;
+		}
+	}
+	printf("{\"clients\":%zu,\"behind\":%zu,\"seconds\":%.3f,\"rss_kib\":%.0f,"
+	       "\"deliveries_per_second\":%.0f}\n",
+	       options->n_clients, load->events.n, (double)(load->clients.last_ns - began_ns) / 1e9,
+	       (double)rss_max_kib - (double)rss_kib,
+	       (double)load->clients.n_received * 1e9 / (double)(load->clients.last_ns - began_ns));
+	return true;
+}
+
 /* ---- options ------------------------------------------------------------------------------ */
 
 static const struct option long_options[] = {
@@ -490,7 +573,7 @@ static bool read_option(struct options *options, int option, const char *value)
 		return options->n_events;
 	case 'r':
 		options->rate = strtod(value, NULL);
-		return options->rate > 0;
+		return options->rate >= 0;
 	case 's':
 		options->seconds = strtod(value, NULL);
 		return options->seconds > 0;
@@ -518,6 +601,8 @@ static const struct {
 	{ "paced", measure_paced },
 	{ "stalled", measure_stalled },
 	{ "idle", measure_idle },
+	{ "acknowledged", measure_acknowledged },
+	{ "return", measure_return },
 };
 
 /* As many descriptors as we may have: each client is one. */

@@ -56,15 +56,22 @@ static int say_hello(struct publisher *publisher, const char *path)
 {
 	struct hc_fault fault = HC_FAULT_NULL;
 	msgpack_object result;
+	struct hc_str epoch;
 	int r = hc_rpc_client_connect(&publisher->rpc, path);
 
 	if (r < 0)
 		return r;
 	publisher->fd = hc_rpc_client_fd(publisher->rpc);
 	r = hc_rpc_client_hello(publisher->rpc, "publisher", HELLO_MS, &result, &fault);
-	if (r)
+	if (!r && (!hc_map_get_str(&epoch, &result, "epoch") || epoch.len != HC_EPOCH_LEN ||
+		   !hc_map_get_u64(&publisher->sequence, &result, "sequence")))
+		r = -EPROTO;
+	if (r) {
 		fprintf(stderr, "load: hello: %s\n", fault.message);
-	return r ? -EPROTO : 0;
+		return -EPROTO;
+	}
+	memcpy(publisher->epoch, epoch.s, epoch.len);
+	return 0;
 }
 
 int publisher_open(struct publisher *publisher, struct events *events, const char *address)

@@ -5,17 +5,20 @@
  */
 #pragma once
 
+#include "proto/position.h"
 #include "proto/rpc.h"
 #include "tests/bench/fanout/events.h"
 
 struct publisher {
 	struct events *events;
 	int fd;
-	struct hc_rpc_client *rpc; /* DIALECT_HOSTCAST: it owns fd */
-	size_t n_queued;	   /* units */
-	size_t sent;		   /* bytes */
-	size_t n_acknowledged;	   /* units, where the server acknowledges at all */
-	size_t matched;		   /* bytes of the answer's status line that were seen last */
+	struct hc_rpc_client *rpc;    /* DIALECT_HOSTCAST: it owns fd */
+	char epoch[HC_EPOCH_LEN + 1]; /* and where the log was when it came */
+	uint64_t sequence;
+	size_t n_queued;       /* units */
+	size_t sent;	       /* bytes */
+	size_t n_acknowledged; /* units, where the server acknowledges at all */
+	size_t matched;	       /* bytes of the answer's status line that were seen last */
 };
 
 /**
