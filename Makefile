@@ -159,6 +159,9 @@ e2e: all ## run the tests that start the real programs
 	@B='$B' SAN='$(SAN)' exec tests/run e2e
 browser: all ## run the tests in a real browser
 	@B='$B' SAN='$(SAN)' exec tests/run browser
+.PHONY: soak
+soak: ## run the fault tests long: kills, power cuts, reconnects, failing calls (half an hour)
+	@$(MAKE) --no-print-directory deps-test && $(MAKE) $(jobs) all && B='$B' SAN='$(SAN)' exec tests/run soak
 .PHONY: check
 check: $B/check
 

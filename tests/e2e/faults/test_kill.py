@@ -3,15 +3,15 @@
 import random
 import shutil
 import sqlite3
-import threading
 
 from harness.flood import Flood, check_log, lost, read_log
+from harness.processes import wait_for
 from scale import record, sized
 
 ROUNDS = sized(50, 200)
 ROUNDS_A_HUB = 50  # then a new log: the integrity check reads all of it
 EVENTS_MIN = sized(5_000, 1_000_000)
-MOMENT_S = sized((0.001, 0.06), (0.005, 0.15))  # from the first acknowledgement to the kill
+MOMENT = sized((1, 400), (3_500, 8_000))  # acknowledged events at the kill
 
 
 def integrity(hub, directory):
@@ -28,7 +28,6 @@ def integrity(hub, directory):
 
 def test_nothing_acknowledged_is_lost_by_kills_at_random_moments(new_hub, tmp_path):
     chance = random.Random(20)
-    pause = threading.Event()
     n_acknowledged = n_unknown = 0
     for number in range(ROUNDS):
         if number % ROUNDS_A_HUB == 0:
@@ -37,7 +36,8 @@ def test_nothing_acknowledged_is_lost_by_kills_at_random_moments(new_hub, tmp_pa
                 epoch = rpc.greeting["epoch"]
         flood = Flood(hub.socket, f"r{number}", publishers=chance.randint(1, 8),
                       depth=chance.randint(1, 8), batch=chance.choice((1, 16, 64))).begin()
-        pause.wait(chance.uniform(*MOMENT_S))
+        moment = chance.randrange(*MOMENT)
+        wait_for(lambda: len(flood.acknowledged) >= moment or not flood.is_alive(), "the moment")
         hub.kill()
         flood.finish()
         assert integrity(hub, tmp_path) == [("ok",)]
