@@ -159,7 +159,7 @@ def test_a_file_that_is_no_log_is_set_aside_whole_and_told(new_hub):
     content = b"this is not a database, it is a letter to my mother" * 100
     (hub.run / "events.db").write_bytes(content)
     hub.start()
-    hub.process.wait_line("events.db was damaged .* set aside")
+    hub.process.wait_line("events.db is damaged: .* set aside")
     aside, = hub.run.glob("events.db.damaged-*")
     assert aside.read_bytes() == content
     with hub.rpc() as rpc:
