@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.events import is_for_job, progress
+from harness.events import is_for_job, progress, unique
 from harness.flood import Flood, check_log, read_log
 from harness.processes import SANITIZED
 from scale import record, sized
@@ -67,3 +67,17 @@ def test_a_jump_of_the_clock_moves_nothing_but_timestamps(new_hub, name):
         check_log(read_log(rpc))
         record(f"clock: jumps of {name}", f"{len(flood.acknowledged):,} events in order, nobody "
                "disconnected")
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_key_is_not_forgotten_because_the_clock_jumped(new_hub, name):
+    hub = new_hub(start=False)
+    clock = Clock(hub)
+    hub.start(clock.prefix())
+    event, key = progress(), unique("key")
+    with hub.rpc() as rpc:
+        answer = rpc.publish(event, key=key)
+        for offset in (JUMPS[name], 0, -JUMPS[name]):
+            clock.set(offset)
+            rpc.publish(progress(), key=unique("key"))
+            assert rpc.publish(event, key=key)["sequences"] == answer["sequences"]

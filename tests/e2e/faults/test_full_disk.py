@@ -91,6 +91,9 @@ def test_a_full_disk_is_507_at_once_and_heals_without_a_restart(stack):
         asked, answered, answer, _ = poster.wait_for(507, full)
         assert answered - asked < REFUSED_S
         assert answer.type == "application/problem+json", answer
+        health = rest.read("/healthz")
+        assert health["status"] == "degraded"
+        assert any(reason.startswith("log: ") for reason in health["reasons"]), health
         threading.Event().wait(FULL_S)
         freed = time.monotonic()
         stack.free()
@@ -98,6 +101,8 @@ def test_a_full_disk_is_507_at_once_and_heals_without_a_restart(stack):
         assert healed < HEALED_S
         poster.stopping.set()
         poster.join(DEADLINE)
+        assert not any(reason.startswith("log: ") for reason in rest.read("/healthz")["reasons"])
+
         end = progress()
         assert rest.post("/api/events", end).status == 201
         stored = [job for *_, answer, job in poster.answers if answer.status == 201]

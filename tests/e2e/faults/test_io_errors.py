@@ -165,10 +165,15 @@ def test_all_calls_fail_until_the_disk_is_mended(new_hub, call, error, code):
         flood.start()
         wait_for(lambda: len(flood.refusals) > 3, "refusals")
         assert {refusal["code"] for _, refusal in flood.refusals} == {code}
+        with hub.rpc() as rpc:
+            # A disk that has room and says that it has none is believed for a moment.
+            wait_for(lambda: rpc.call("status")["log"].get("error"), "degraded, and why")
     mended = time.monotonic()
     flood.finish()
     first = next(when for when, _ in flood.acknowledged_at if when > mended)
     assert first < mended + HEAL_S
+    with hub.rpc() as rpc:
+        wait_for(lambda: not rpc.call("status")["log"]["degraded"], "healed", HEAL_S)
     check_client(client, flood, check(hub, flood, MANY_EVENTS))
     check_files(hub)
     hub.start()
