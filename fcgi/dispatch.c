@@ -8,6 +8,9 @@
 static const struct hc_route routes[] = {
 	{ "POST", "/api/events",                    hc_rest_events_post },
 	{ "GET",  "/api/events",                    hc_rest_events_get },
+	{ "GET",  "/api/consumers",                 hc_rest_consumers_list },
+	{ "POST", "/api/consumers/{name}/ack",      hc_rest_consumers_ack },
+	{ "DELETE","/api/consumers/{name}",         hc_rest_consumers_delete },
 	{ "GET",  "/api/devices",                   hc_rest_devices_get },
 	{ "POST", "/api/devices/mount",             hc_rest_devices_mount },
 	{ "POST", "/api/devices/unmount",           hc_rest_devices_unmount },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST /api/events   one event, or an array of them: all are taken or none
- * GET /api/events    a page of the log: after, limit, type (repeated or with commas), channel
+ * GET /api/events    a page of the log: after, limit, type (repeated or with commas), channel;
+ *                    consumer instead of after: what that one has not acknowledged (consumers.c)
  */
 #include "fcgi/problem.h"
 #include "fcgi/publish.h"
@@ -109,14 +110,22 @@ static void ask_for_page(struct hc_exchange *exchange, const struct hc_query *qu
 	msgpack_packer pk = hc_codec_packer(&params);
 	struct hc_str after = hc_query_get(query, "after");
 	struct hc_str channel = hc_query_get(query, "channel");
+	struct hc_str consumer = hc_query_get(query, "consumer");
+	struct hc_str from = hc_query_get(query, "from");
 	uint32_t n_types = pack_types(NULL, query);
 
-	hc_exchange_pack_params(exchange, &pk, 1u + !!after.len + !!channel.len + !!n_types);
+	hc_exchange_pack_params(exchange, &pk,
+				1u + !!after.len + !!channel.len + !!consumer.len + !!from.len +
+					!!n_types);
 	hc_pack_u64_at(&pk, "limit", limit);
 	if (after.len)
 		pack_after(&pk, after);
 	if (channel.len)
 		hc_pack_str_at(&pk, "channel", channel);
+	if (consumer.len)
+		hc_pack_str_at(&pk, "consumer", consumer);
+	if (from.len)
+		hc_pack_str_at(&pk, "from", from);
 	if (n_types) {
 		hc_pack_key(&pk, "types");
 		msgpack_pack_array(&pk, n_types);
@@ -128,10 +137,8 @@ static void ask_for_page(struct hc_exchange *exchange, const struct hc_query *qu
 void hc_rest_events_get(struct hc_exchange *exchange)
 {
 	static const struct hc_query_rule rules[] = {
-		{ "after", false },
-		{ "limit", false },
-		{ "type", true },
-		{ "channel", false },
+		{ "after", false },   { "limit", false },    { "type", true },
+		{ "channel", false }, { "consumer", false }, { "from", false },
 	};
 	HC_CLEANUP(hc_query_deinit) struct hc_query query = HC_QUERY_NULL;
 	struct hc_fault fault = HC_FAULT_NULL;

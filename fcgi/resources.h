@@ -10,6 +10,10 @@ struct hc_exchange;
 void hc_rest_events_post(struct hc_exchange *exchange);
 void hc_rest_events_get(struct hc_exchange *exchange);
 
+void hc_rest_consumers_list(struct hc_exchange *exchange);
+void hc_rest_consumers_ack(struct hc_exchange *exchange);
+void hc_rest_consumers_delete(struct hc_exchange *exchange);
+
 void hc_rest_devices_get(struct hc_exchange *exchange);
 void hc_rest_devices_mount(struct hc_exchange *exchange);
 void hc_rest_devices_unmount(struct hc_exchange *exchange);

@@ -26,6 +26,7 @@ struct hc_batch *hc_batch_free(struct hc_batch *batch)
 		(void)hc_record_unref(batch->guesses[i].other);
 	}
 	free(batch->guesses);
+	free(batch->consumer);
 	free(batch);
 	return NULL;
 }

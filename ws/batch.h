@@ -9,9 +9,10 @@
 #include "proto/position.h"
 #include "ws/record.h"
 
-#define HC_BATCH_KEY_MAX     128 /* bytes of an idempotency key */
-#define HC_BATCH_DIGEST_LEN  32	 /* bytes: SHA-256 of what was published */
-#define HC_CONSUMER_NAME_MAX 64	 /* bytes */
+#define HC_BATCH_KEY_MAX      128 /* bytes of an idempotency key */
+#define HC_BATCH_DIGEST_LEN   32  /* bytes: SHA-256 of what was published */
+#define HC_CONSUMER_OWNER_MAX 256 /* bytes; HC_GRANT_NAME_MAX */
+#define HC_CONSUMER_NAME_MAX  64  /* bytes */
 
 enum hc_batch_result {
 	HC_BATCH_OK_,
@@ -42,8 +43,8 @@ enum hc_batch_kind {
 /** struct hc_consumer_row - a durable consumer as it is stored; see consumers.h */
 struct hc_consumer_row {
 	char name[HC_CONSUMER_NAME_MAX + 1];
-	char owner[HC_EVENT_TO_MAX + 1];
-	struct hc_position position; /* acknowledged */
+	char owner[HC_CONSUMER_OWNER_MAX + 1]; /* the subject of a token; "": root */
+	struct hc_position position;	       /* acknowledged */
 	int64_t created_unix_ms;
 	int64_t acknowledged_unix_ms;
 	bool is_gone; /* to be deleted */
@@ -55,8 +56,8 @@ typedef void hc_batch_done_fn(struct hc_batch *batch);
 struct hc_batch {
 	struct hc_batch *next; /* in the queue it is in */
 	enum hc_batch_kind kind;
-	struct hc_consumer_row consumer; /* of that kind */
-	hc_batch_done_fn *done;		 /* called on the loop thread, frees the batch */
+	struct hc_consumer_row *consumer; /* of that kind; owned */
+	hc_batch_done_fn *done;		  /* called on the loop thread, frees the batch */
 	void *owner;
 	uint32_t request_id;
 	char key[HC_BATCH_KEY_MAX + 1]; /* "" = none */

@@ -91,10 +91,22 @@ static int by_name(const struct entry *a, const struct entry *b)
 	return strcmp(a->row.name, b->row.name);
 }
 
+static void drop(struct hc_consumers *consumers, struct entry *entry)
+{
+	if (!entry)
+		return;
+	HASH_DEL(consumers->entries, entry);
+	free(entry);
+}
+
 bool hc_consumers_set(struct hc_consumers *consumers, const struct hc_consumer_row *row)
 {
 	struct entry *entry = find(consumers, hc_str(row->name));
 
+	if (row->is_gone) {
+		drop(consumers, entry);
+		return true;
+	}
 	if (!entry) {
 		entry = calloc(1, sizeof(*entry));
 		if (!entry)
@@ -107,42 +119,62 @@ bool hc_consumers_set(struct hc_consumers *consumers, const struct hc_consumer_r
 	return true;
 }
 
-void hc_consumers_drop(struct hc_consumers *consumers, const char *name)
-{
-	struct entry *entry = find(consumers, hc_str(name));
-
-	if (!entry)
-		return;
-	HASH_DEL(consumers->entries, entry);
-	free(entry);
-}
-
 void hc_consumers_each(const struct hc_consumers *consumers, hc_consumers_fn *fn, void *context)
 {
 	for (const struct entry *entry = consumers->entries; entry; entry = entry->hh.next)
 		fn(context, &entry->row);
 }
 
+/* ---- to the store ------------------------------------------------------------------------- */
+
+static struct hc_batch *batch_of(const struct hc_consumer_row *row)
+{
+	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = hc_batch_new(0);
+
+	if (!batch)
+		return NULL;
+	batch->consumer = malloc(sizeof(*row));
+	if (!batch->consumer)
+		return NULL;
+	batch->kind = HC_BATCH_CONSUMER;
+	*batch->consumer = *row;
+	return hc_take(batch);
+}
+
+bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consumer_row *row,
+			 hc_batch_done_fn *done, void *owner, uint32_t request_id)
+{
+	struct hc_batch *batch = batch_of(row);
+
+	if (!batch || !hc_consumers_set(consumers, row)) {
+		(void)hc_batch_free(batch);
+		return false;
+	}
+	batch->done = done;
+	batch->owner = owner;
+	batch->request_id = request_id;
+	hc_writer_submit(consumers->hub->writer, batch);
+	return true;
+}
+
 static void on_restored(struct hc_batch *batch)
 {
 	if (batch->result != HC_BATCH_OK_)
-		hc_err("the consumer %s is not in the new log: %s: it is once it acknowledges "
+		hc_err("the consumer %s is not in the new log: %s: it will be once it acknowledges "
 		       "something",
-		       batch->consumer.name, batch->error);
+		       batch->consumer->name, batch->error);
 	(void)hc_batch_free(batch);
 }
 
 static void restore(void *context, const struct hc_consumer_row *row)
 {
 	struct hc_consumers *consumers = context;
-	struct hc_batch *batch = hc_batch_new(0);
+	struct hc_batch *batch = batch_of(row);
 
 	if (!batch) {
 		hc_err("out of memory: the consumer %s is not in the new log", row->name);
 		return;
 	}
-	batch->kind = HC_BATCH_CONSUMER;
-	batch->consumer = *row;
 	batch->done = on_restored;
 	hc_writer_submit(consumers->hub->writer, batch);
 }

@@ -19,6 +19,17 @@ struct hc_consumers *hc_consumers_free(struct hc_consumers *consumers);
 /** hc_consumers_load() - read them from the store; 0 or -errno. Blocks: at the start only */
 int hc_consumers_load(struct hc_consumers *consumers);
 
+/**
+ * hc_consumers_commit() - pass one through the log, to be set there or, if it is gone, deleted
+ * @row:  copied
+ * @done: answers and frees the batch, whose consumer is @row
+ *
+ * What is known here changes at once: what follows is judged by it, and committed after it.
+ * Return: whether there was memory; else nothing has changed.
+ */
+bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consumer_row *row,
+			 hc_batch_done_fn *done, void *owner, uint32_t request_id);
+
 /** hc_consumers_restore() - pass all of them to a store that has begun anew */
 void hc_consumers_restore(struct hc_consumers *consumers);
 
@@ -31,11 +42,8 @@ size_t hc_consumers_count(const struct hc_consumers *consumers);
 const struct hc_consumer_row *hc_consumers_find(const struct hc_consumers *consumers,
 						struct hc_str name);
 
-/** hc_consumers_set() - remember one as it was committed; whether there was memory */
+/** hc_consumers_set() - remember one, or forget one that is gone; whether there was memory */
 bool hc_consumers_set(struct hc_consumers *consumers, const struct hc_consumer_row *row);
-
-/** hc_consumers_drop() - forget one */
-void hc_consumers_drop(struct hc_consumers *consumers, const char *name);
 
 typedef void hc_consumers_fn(void *context, const struct hc_consumer_row *row);
 

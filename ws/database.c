@@ -309,7 +309,7 @@ static int replace_state(struct hc_database *database, struct hc_batch *batch)
 
 static int set_consumer(struct hc_database *database, struct hc_batch *batch)
 {
-	const struct hc_consumer_row *row = &batch->consumer;
+	const struct hc_consumer_row *row = batch->consumer;
 	enum hc_database_statement which =
 		row->is_gone ? HC_DATABASE_DELETE_CONSUMER : HC_DATABASE_SET_CONSUMER;
 	sqlite3_stmt *stmt = database->stmts[which];

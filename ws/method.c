@@ -24,6 +24,9 @@ static const struct {
 	{ "ticket", hc_method_ticket },
 	{ "revoke", hc_method_revoke },
 	{ "revocations", hc_method_revocations },
+	{ "consumers", hc_method_consumers },
+	{ "consumer_ack", hc_method_consumer_ack },
+	{ "consumer_delete", hc_method_consumer_delete },
 };
 
 /* ---- what methods share ------------------------------------------------------------------- */
@@ -46,6 +49,21 @@ void hc_method_answer(struct hc_peer *peer, uint32_t id, const struct hc_buffer 
 	} else {
 		hc_peer_send(peer, &response);
 	}
+}
+
+void hc_method_fail_batch(struct hc_peer *peer, const struct hc_batch *batch)
+{
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (batch->result == HC_BATCH_E_CONFLICT)
+		hc_fault_set(&fault, HC_FAULT_CONFLICT,
+			     "this idempotency key was used with other events");
+	else if (batch->result == HC_BATCH_E_FULL)
+		hc_fault_set(&fault, HC_FAULT_STORAGE_FULL, "not stored: %s", batch->error);
+	else
+		hc_fault_set(&fault, HC_FAULT_UNAVAILABLE,
+			     "the log failed: try again with the same key: %s", batch->error);
+	hc_peer_fail(peer, batch->request_id, &fault);
 }
 
 bool hc_method_refuse(struct hc_fault *fault, const char *param, const char *why)

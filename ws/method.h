@@ -33,6 +33,9 @@ hc_method_fn hc_method_detector;
 hc_method_fn hc_method_ticket;
 hc_method_fn hc_method_revoke;
 hc_method_fn hc_method_revocations;
+hc_method_fn hc_method_consumers;
+hc_method_fn hc_method_consumer_ack;
+hc_method_fn hc_method_consumer_delete;
 
 /** hc_method_handle() - take one message of a peer */
 void hc_method_handle(struct hc_peer *peer, const struct hc_rpc_message *message);
@@ -71,6 +74,19 @@ bool hc_method_read_grant(struct hc_grant **ret, const struct hc_request *reques
 /** hc_method_read_filter() - the patterns of params["types"], or everything if there are none */
 bool hc_method_read_filter(struct hc_filter *ret, const struct hc_request *request,
 			   struct hc_fault *fault);
+
+/**
+ * hc_method_open_consumer() - the durable consumer that params["consumer"] names
+ * @ret:        a copy; one that is not there yet stands where params["from"] says
+ * @ret_is_new: it is to be committed before it is used
+ *
+ * Return: false if it may not be used, or none more may be made (fault set).
+ */
+bool hc_method_open_consumer(struct hc_consumer_row *ret, bool *ret_is_new,
+			     const struct hc_request *request, struct hc_fault *fault);
+
+/** hc_method_fail_batch() - what somebody is answered whose batch was not stored */
+void hc_method_fail_batch(struct hc_peer *peer, const struct hc_batch *batch);
 
 /** hc_method_position_at() - pack a key and a position of this hub's epoch */
 void hc_method_position_at(msgpack_packer *pk, const char *key, const struct hc_hub *hub,

@@ -175,21 +175,6 @@ static void answer(struct hc_peer *peer, const struct hc_batch *batch)
 	hc_method_answer(peer, batch->request_id, &result);
 }
 
-static void answer_failure(struct hc_peer *peer, const struct hc_batch *batch)
-{
-	struct hc_fault fault = HC_FAULT_NULL;
-
-	if (batch->result == HC_BATCH_E_CONFLICT)
-		hc_fault_set(&fault, HC_FAULT_CONFLICT,
-			     "this idempotency key was used with other events");
-	else if (batch->result == HC_BATCH_E_FULL)
-		hc_fault_set(&fault, HC_FAULT_STORAGE_FULL, "not stored: %s", batch->error);
-	else
-		hc_fault_set(&fault, HC_FAULT_UNAVAILABLE,
-			     "the log failed: try again with the same key: %s", batch->error);
-	hc_peer_fail(peer, batch->request_id, &fault);
-}
-
 static void on_done(struct hc_batch *batch)
 {
 	struct hc_peer *peer = batch->owner;
@@ -199,7 +184,7 @@ static void on_done(struct hc_batch *batch)
 	if (batch->result == HC_BATCH_OK_ || batch->result == HC_BATCH_REPEATED)
 		answer(peer, batch);
 	else
-		answer_failure(peer, batch);
+		hc_method_fail_batch(peer, batch);
 	(void)hc_batch_free(batch);
 	hc_peer_release(peer);
 }

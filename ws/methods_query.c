@@ -4,6 +4,7 @@
 
 #include "proto/fault.h"
 #include "proto/json.h"
+#include "ws/consumers.h"
 #include "ws/feed.h"
 #include "ws/method.h"
 
@@ -176,7 +177,18 @@ struct query {
 	struct hc_peer *peer;
 	uint32_t id;
 	struct beginning begin;
+	struct hc_catchup_job *job;	 /* until it is submitted */
+	struct hc_consumer_row consumer; /* who reads; no name: nobody in particular */
 };
+
+static struct query *query_free(struct query *query)
+{
+	if (query)
+		free(query->job);
+	free(query);
+	return NULL;
+}
+HC_DEFINE_CLEANUP(struct query *, query_free);
 
 static void encode_event(struct hc_catchup_job *job, const struct hc_event *event)
 {
@@ -185,23 +197,36 @@ static void encode_event(struct hc_catchup_job *job, const struct hc_event *even
 	hc_event_pack(&pk, event);
 }
 
+static void pack_consumer(msgpack_packer *pk, const struct hc_consumer_row *consumer)
+{
+	char text[HC_POSITION_MAX];
+
+	(void)hc_position_format(text, consumer->position.epoch, consumer->position.sequence);
+	hc_pack_str_at(pk, "consumer", hc_str(consumer->name));
+	hc_pack_str_at(pk, "acknowledged", hc_str(text));
+}
+
 static void answer_events(const struct query *query, const struct hc_catchup_job *job)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&result);
 	const struct hc_hub *hub = query->peer->hub;
-	bool has_state = query->begin.reason;
+	bool has_state = query->begin.reason, has_consumer = query->consumer.name[0];
+	uint64_t left = hc_catchup_first_left(job) - 1;
 
-	msgpack_pack_map(&pk, 4 + n_beginning_fields(&query->begin) + has_state);
+	msgpack_pack_map(&pk,
+			 4 + n_beginning_fields(&query->begin) + has_state + 2u * has_consumer);
 	hc_pack_str_at(&pk, "epoch", hc_str(hub->store->epoch));
 	hc_pack_u64_at(&pk, "oldest", hub->store->oldest);
 	hc_pack_key(&pk, "events");
 	msgpack_pack_array(&pk, job->n);
 	hc_buffer_append(&result, job->page.data, job->page.len);
-	hc_method_position_at(&pk, "next", hub, job->last);
+	hc_method_position_at(&pk, "next", hub, job->last > left ? job->last : left);
 	pack_beginning(&pk, hub, &query->begin);
 	if (has_state)
 		pack_state(&pk, hub, job);
+	if (has_consumer)
+		pack_consumer(&pk, &query->consumer);
 	hc_method_answer(query->peer, query->id, &result);
 }
 
@@ -219,7 +244,7 @@ static void on_events(struct hc_catchup_job *job)
 		answer_events(query, job);
 	}
 	hc_peer_release(query->peer);
-	free(query);
+	(void)query_free(query);
 }
 
 static bool read_limit(uint64_t *ret, const struct hc_request *request, struct hc_fault *fault)
@@ -262,37 +287,106 @@ static bool apply_grant(struct hc_catchup_job *job, const struct hc_grant *grant
 	return job->user;
 }
 
+static void submit(struct query *query)
+{
+	struct hc_catchup_job *job = hc_take(query->job);
+	struct hc_hub *hub = query->peer->hub;
+
+	job->after = query->begin.after;
+	job->until = hc_ring_sequence(hub->ring);
+	hc_catchup_submit(hub->catchup, job);
+}
+
+/* The consumer that wants to read is made; only now may it have begun. */
+static void on_consumer_made(struct hc_batch *batch)
+{
+	struct query *query = batch->owner;
+
+	if (batch->result == HC_BATCH_OK_) {
+		submit(query);
+	} else {
+		query->consumer.is_gone = true;
+		(void)hc_consumers_set(query->peer->hub->consumers, &query->consumer);
+		hc_method_fail_batch(query->peer, batch);
+		hc_peer_release(query->peer);
+		(void)query_free(query);
+	}
+	(void)hc_batch_free(batch);
+}
+
+static struct query *query_new(const struct hc_request *request)
+{
+	HC_CLEANUP(query_freep) struct query *query = calloc(1, sizeof(*query));
+
+	if (!query)
+		return NULL;
+	query->peer = request->peer;
+	query->id = request->id;
+	query->job = hc_catchup_job_new(on_events, query, 0);
+	if (!query->job)
+		return NULL;
+	query->job->encode = encode_event;
+	query->job->bytes_max = PAGE_BYTES_MAX;
+	query->job->all_users = hc_peer_may_see_all(request->peer);
+	return hc_take(query);
+}
+
+static bool read_query(struct query *query, const struct hc_request *request,
+		       const struct hc_grant *grant, struct hc_fault *fault)
+{
+	struct hc_catchup_job *job = query->job;
+	uint64_t limit;
+
+	if (!read_limit(&limit, request, fault) ||
+	    !hc_method_read_filter(&job->filter, request, fault) ||
+	    !read_channel(&job->filter, request, fault))
+		return false;
+	job->n_max = limit;
+	if (apply_grant(job, grant, request->peer->hub->types))
+		return true;
+	hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+	return false;
+}
+
+static bool read_as_consumer(struct query *query, const struct hc_request *request,
+			     bool *ret_is_new, struct hc_fault *fault)
+{
+	if (hc_map_get(request->params, "after"))
+		return hc_method_refuse(fault, "after", "is for readers that are no consumer");
+	if (!hc_method_open_consumer(&query->consumer, ret_is_new, request, fault))
+		return false;
+	query->begin = begin_behind(request->peer->hub, &query->consumer.position);
+	return true;
+}
+
 bool hc_method_events(const struct hc_request *request, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
-	struct query query = { request->peer, request->id, { 0 } };
-	struct hc_catchup_job *job;
-	struct hc_filter filter;
-	uint64_t limit;
+	HC_CLEANUP(query_freep) struct query *query = NULL;
+	bool is_new = false;
 
-	if (!hc_method_read_grant(&grant, request, fault) || !read_limit(&limit, request, fault) ||
-	    !hc_method_read_filter(&filter, request, fault) ||
-	    !read_channel(&filter, request, fault) ||
-	    !read_beginning(&query.begin, request, "after", fault))
+	if (!hc_method_read_grant(&grant, request, fault))
 		return false;
-	job = hc_catchup_job_new(on_events, malloc(sizeof(query)), query.begin.after);
-	if (job)
-		job->filter = filter;
-	if (!job || !job->owner || !apply_grant(job, grant, request->peer->hub->types)) {
-		if (job)
-			free(job->owner);
-		free(job);
+	query = query_new(request);
+	if (!query) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
 	}
-	*(struct query *)job->owner = query;
-	job->encode = encode_event;
-	job->n_max = limit;
-	job->bytes_max = PAGE_BYTES_MAX;
-	job->until = hc_ring_sequence(request->peer->hub->ring);
-	job->all_users = hc_peer_may_see_all(request->peer);
+	if (!read_query(query, request, grant, fault))
+		return false;
+	if (hc_map_get(request->params, "consumer")
+		    ? !read_as_consumer(query, request, &is_new, fault)
+		    : !read_beginning(&query->begin, request, "after", fault))
+		return false;
+	if (is_new && !hc_consumers_commit(request->peer->hub->consumers, &query->consumer,
+					   on_consumer_made, query, request->id)) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
+		return false;
+	}
 	hc_peer_hold(request->peer);
-	hc_catchup_submit(request->peer->hub->catchup, job);
+	if (!is_new)
+		submit(query);
+	(void)hc_take(query); /* the job's, or the batch's */
 	return true;
 }
 

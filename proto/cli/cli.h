@@ -94,6 +94,7 @@ int hc_cli_ask(struct hc_cli *cli, const char *method, const struct hc_buffer *p
 int hc_cli_status(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_publish(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_events(struct hc_cli *cli, int argc, char **argv);
+int hc_cli_consumer(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_follow(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_devices(struct hc_cli *cli, int argc, char **argv);
 int hc_cli_state(struct hc_cli *cli, int argc, char **argv);

@@ -15,13 +15,19 @@ static const struct hc_cli_command commands[] = {
 	  "  --correlation-id ID       handed through to the subscribers\n"
 	  "  --key KEY                 publishing again with the same key publishes nothing twice\n"
 	  HELP_JSON, hc_cli_publish },
-	{ "events", "[--after POSITION] [--limit N] [--type PATTERN]... [--channel NAME] [--json]",
+	{ "events", "[--after POSITION | --consumer NAME [--from oldest|now]] [--limit N]\n"
+	  "                      [--type PATTERN]... [--channel NAME] [--json]",
 	  "List logged events, oldest first",
 	  "  --after POSITION    begin behind this position or sequence\n"
 	  "  --limit N           at most N events, 1 to 1000 (100)\n"
 	  "  --type PATTERN      only these types, such as device.*; may be repeated\n"
 	  "  --channel NAME      only this channel\n"
+	  "  --consumer NAME     what that durable consumer has not acknowledged; it is made if need be\n"
+	  "  --from oldest|now   where a new one begins (oldest)\n"
 	  HELP_JSON, hc_cli_events },
+	{ "consumer", "[list [--json] | ack NAME POSITION | delete NAME]",
+	  "List durable consumers, acknowledge what one has processed, delete one", HELP_JSON,
+	  hc_cli_consumer },
 	{ "follow", "[--since POSITION] [--type PATTERN]...",
 	  "Print events as they happen, one JSON text a line; reconnects and resumes by itself",
 	  "  --since POSITION    begin behind this position instead of now\n"

@@ -15,6 +15,8 @@
 struct page {
 	struct hc_cli_filter filter;
 	const char *channel;
+	const char *consumer;
+	const char *from;
 	uint64_t limit;
 	bool json;
 };
@@ -39,6 +41,12 @@ static int take_option(struct page *page, const struct hc_cli *cli, int c)
 	case 'n':
 		page->channel = optarg;
 		return -1;
+	case 'c':
+		page->consumer = optarg;
+		return -1;
+	case 'f':
+		page->from = optarg;
+		return -1;
 	case 'j':
 		page->json = true;
 		return -1;
@@ -56,6 +64,8 @@ static int parse_args(struct page *page, const struct hc_cli *cli, int argc, cha
 		{ "limit", required_argument, NULL, 'l' },
 		{ "type", required_argument, NULL, 't' },
 		{ "channel", required_argument, NULL, 'n' },
+		{ "consumer", required_argument, NULL, 'c' },
+		{ "from", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -94,6 +104,7 @@ static void show(const msgpack_object *result)
 	const msgpack_object *events = hc_map_get(result, "events");
 	struct hc_str next;
 
+	hc_output_gap("events", result);
 	for (uint32_t i = 0;
 	     events && events->type == MSGPACK_OBJECT_ARRAY && i < events->via.array.size; i++)
 		show_event(&events->via.array.ptr[i]);
@@ -115,10 +126,16 @@ int hc_cli_events(struct hc_cli *cli, int argc, char **argv)
 	r = parse_args(&page, cli, argc, argv);
 	if (r >= 0)
 		return r;
-	hc_cli_pack_params(cli, &pk, 1u + hc_cli_filter_size(&page.filter) + !!page.channel);
+	hc_cli_pack_params(cli, &pk,
+			   1u + hc_cli_filter_size(&page.filter) + !!page.channel +
+				   !!page.consumer + !!page.from);
 	hc_pack_u64_at(&pk, "limit", page.limit);
 	if (page.channel)
 		hc_pack_str_at(&pk, "channel", hc_str(page.channel));
+	if (page.consumer)
+		hc_pack_str_at(&pk, "consumer", hc_str(page.consumer));
+	if (page.from)
+		hc_pack_str_at(&pk, "from", hc_str(page.from));
 	hc_cli_filter_pack(&page.filter, &pk, "after");
 	r = hc_cli_ask(cli, "events", &params, &result);
 	if (r)

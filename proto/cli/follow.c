@@ -17,7 +17,6 @@
 #include "proto/fault.h"
 #include "proto/position.h"
 #include "proto/rpc.h"
-#include "proto/utf8.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS   5000
@@ -76,17 +75,6 @@ static void take_position(struct follow *follow, const msgpack_object *event)
 	follow->filter.position = follow->position;
 }
 
-static void warn_of_gap(const msgpack_object *result)
-{
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer why = HC_BUFFER_NULL;
-	struct hc_str reason = HC_STR("unknown");
-
-	hc_map_get_str(&reason, result, "reason");
-	hc_utf8_clean(&why, reason);
-	fprintf(stderr, "hostcast follow: events are missing here (%.*s)\n", (int)why.len,
-		why.data);
-}
-
 /*
  * The hub's answer to subscribe. The position that was asked for stays ours until the first event
  * behind it has come, unless the hub says that it cannot go on from there.
@@ -99,13 +87,26 @@ static void take_answer(struct follow *follow, const msgpack_object *result)
 
 	follow->subscribed = true;
 	hc_map_get_bool(&complete, result, "complete");
-	if (!complete)
-		warn_of_gap(result);
+	hc_output_gap("follow", result);
 	if (!hc_map_get_str(&text, result, "position") || !hc_position_parse(&position, text))
 		return;
 	memcpy(follow->epoch, position.epoch, sizeof(follow->epoch));
 	if (follow->filter.position && complete)
 		return;
+	hc_position_format(follow->position, position.epoch, position.sequence);
+	follow->filter.position = follow->position;
+}
+
+/* The log may be another one behind it. */
+static void take_gap(struct follow *follow, const msgpack_object *gap)
+{
+	struct hc_position position;
+	struct hc_str text;
+
+	hc_output_gap("follow", gap);
+	if (!hc_map_get_str(&text, gap, "missed_to") || !hc_position_parse(&position, text))
+		return;
+	memcpy(follow->epoch, position.epoch, sizeof(follow->epoch));
 	hc_position_format(follow->position, position.epoch, position.sequence);
 	follow->filter.position = follow->position;
 }
@@ -120,7 +121,7 @@ static int take_message(struct follow *follow, const struct hc_rpc_message *mess
 		take_position(follow, &message->params);
 	}
 	if (message->kind == HC_RPC_NOTIFICATION && hc_str_is(message->method, "gap"))
-		warn_of_gap(&message->params);
+		take_gap(follow, &message->params);
 	if (message->kind != HC_RPC_RESPONSE || message->id != follow->subscribe_id)
 		return -1;
 	if (message->error.type != MSGPACK_OBJECT_MAP) {

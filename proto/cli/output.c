@@ -190,3 +190,26 @@ void hc_output_table(const msgpack_object *rows, const struct hc_column *columns
 	for (uint32_t k = 0; k < n; k++)
 		write_row(&rows->via.array.ptr[k], columns, n_columns, widths);
 }
+
+static struct hc_str text_at(const msgpack_object *map, const char *key)
+{
+	struct hc_str text = HC_STR("?");
+
+	(void)hc_map_get_str(&text, map, key); /* the default stays */
+	return text;
+}
+
+void hc_output_gap(const char *command, const msgpack_object *answer)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer line = HC_BUFFER_NULL;
+
+	if (!hc_map_get(answer, "reason"))
+		return;
+	hc_utf8_clean(&line, text_at(answer, "reason"));
+	hc_buffer_append_str(&line, HC_STR("): "));
+	hc_utf8_clean(&line, text_at(answer, "missed_from"));
+	hc_buffer_append_str(&line, HC_STR(" to "));
+	hc_utf8_clean(&line, text_at(answer, "missed_to"));
+	fprintf(stderr, "hostcast %s: events are missing here (%.*s\n", command, (int)line.len,
+		line.data);
+}

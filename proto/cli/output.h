@@ -20,6 +20,9 @@ void hc_output_tree(const msgpack_object *value);
 /** hc_output_text() - text in one line, cleaned */
 void hc_output_text(struct hc_str text);
 
+/** hc_output_gap() - say on stderr what @answer tells to be missing; nothing if nothing is */
+void hc_output_gap(const char *command, const msgpack_object *answer);
+
 /** struct hc_column - a column of a table */
 struct hc_column {
 	const char *title;

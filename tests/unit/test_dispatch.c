@@ -78,6 +78,7 @@ Test(dispatch, an_address_or_a_method_that_is_not_there_is_told)
 		{ "get", "/api/events", 405, "Allow: GET, HEAD, OPTIONS, POST\r\n" },
 		{ "GET", "/api/v1/tickets", 405, "Allow: OPTIONS, POST\r\n" },
 		{ "POST", "/healthz", 405, "Allow: GET, HEAD, OPTIONS\r\n" },
+		{ "GET", "/api/consumers/x", 405, "Allow: DELETE, OPTIONS\r\n" },
 		{ "OPTIONS", "/api/events", 204, "Allow: GET, HEAD, OPTIONS, POST\r\n" },
 		{ "OPTIONS", "/api/nothing", 404, NULL },
 	};
