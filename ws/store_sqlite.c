@@ -59,6 +59,7 @@ enum condition {
 	UP,
 	DOWN,	 /* to be opened anew */
 	DAMAGED, /* to be set aside */
+	GONE,	 /* set aside: a new one is to be begun */
 	ANEW,	 /* open again, but what is retained in it is not right yet */
 };
 
@@ -97,11 +98,12 @@ static void report(struct sqlite_store *store, int code)
 	hc_store_report(&store->base, reason);
 }
 
+static const char *const suffixes[] = { "", "-wal", "-shm" }; /* of the files of a database */
+
 /* ---- set aside ---------------------------------------------------------------------------- */
 
 static int set_aside(const struct sqlite_store *store, const char *why)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
 	int64_t now_unix_ms = hc_now_unix_ms();
 
 	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
@@ -155,32 +157,53 @@ static void be_well(struct sqlite_store *store)
 	store->condition = UP;
 	store->is_full = false;
 	store->is_locked = false;
+	store->read_error = 0; /* it was of before */
 	hc_store_report(&store->base, NULL);
 }
 
-static int begin_anew(struct sqlite_store *store, const char *why)
+/* A new log that could not be begun: nothing is in it yet. */
+static void remove_empty(const struct sqlite_store *store)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++)
+		if (snprintf(path, sizeof(path), "%s%s", store->path, suffixes[i]) <
+		    (int)sizeof(path))
+			(void)unlink(path); /* else the next attempt fails, and says so */
+}
+
+static int begin_anew(struct sqlite_store *store)
 {
 	struct hc_log_start start = { .base = store->base.newest };
 	int r;
 
-	hc_database_close(&store->database);
-	hc_readers_close(store->readers);
-	if (set_aside(store, why) < 0)
-		return SQLITE_CANTOPEN;
 	hc_epoch_random(start.epoch);
 	r = hc_database_open(&store->database, store->path, store->sync, &start);
 	if (!r)
 		r = hc_readers_open(store->readers);
 	if (!r && hc_store_begin_epoch(&store->base, start.epoch) < 0)
 		r = SQLITE_NOMEM;
-	if (r)
+	if (r) {
+		report(store, r);
+		hc_readers_close(store->readers);
+		hc_database_close(&store->database);
+		remove_empty(store);
 		return r;
+	}
 	store->suspect_ns = 0;
 	store->is_suspect = false;
 	store->base.oldest = store->base.newest + 1;
 	store->condition = ANEW;
 	hc_store_want_state(&store->base, true);
 	return SQLITE_OK;
+}
+
+static void give_up(struct sqlite_store *store)
+{
+	hc_database_close(&store->database);
+	hc_readers_close(store->readers);
+	if (!set_aside(store, "is damaged, or gone"))
+		store->condition = GONE;
 }
 
 /* What was opened again must be what we left, and all of it must reach the disk once more. */
@@ -250,11 +273,13 @@ static void mend(struct sqlite_store *store)
 		r = open_anew(store);
 	if (is_damage(r))
 		store->condition = DAMAGED;
-	if (store->condition == DAMAGED)
-		r = begin_anew(store, "is damaged, or gone");
-	if (r)
+	else if (r)
 		report(store, r);
-	else if (store->condition == UP)
+	if (store->condition == DAMAGED)
+		give_up(store);
+	if (store->condition == GONE)
+		(void)begin_anew(store); /* which has reported it */
+	if (store->condition == UP)
 		be_well(store);
 }
 
@@ -483,11 +508,11 @@ static uint64_t sqlite_tend(struct hc_store *base, bool busy)
 		return 0;
 	}
 	r = tidy_up(store, busy, &more);
-	if (r) {
+	if (r && !hc_database_is_full(&store->database, r)) {
 		judge(store, r);
 		return MEND_MS;
 	}
-	return more ? 0 : TEND_MS;
+	return more && !r ? 0 : TEND_MS; /* a full disk is for the next commit to tell */
 }
 
 /* ---- read --------------------------------------------------------------------------------- */
@@ -521,10 +546,9 @@ static int sqlite_read_consumers(struct hc_store *base, hc_consumer_row_fn *fn, 
 	return note_read(store, hc_readers_read_consumers(store->readers, fn, context));
 }
 
-/* Of the files' lengths: the database, and the log of its writes beside it. */
+/* Of the files' lengths: the database, the log of its writes beside it, and the index of that. */
 static uint64_t sqlite_bytes(struct hc_store *base)
 {
-	static const char *const suffixes[] = { "", "-wal" };
 	struct sqlite_store *store = of(base);
 	uint64_t bytes = 0;
 

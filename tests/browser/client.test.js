@@ -324,6 +324,24 @@ describe('coming back', () => {
 		assert.match(order, /control gap event event event$/);
 	});
 
+	test('hands on the retained events behind a gap, though they are old, and keeps its position', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		hub.refusing = true;
+		hub.cut();
+		for (let i = 0; i < 5; i++)
+			hub.publish('job.progress', {}, { silent: true });
+		hub.oldest = 4;
+		hub.state = [1, 3].map((sequence) => ({ type: 'device.mounted', payload: {}, timestamp: 'then', sequence }));
+		hub.log.length = 3; // nothing follows yet
+		hub.refusing = false;
+		assert.deepEqual(await sequences(3), [1, 1, 3]);
+		assert.equal(await position(), `${hub.epoch}-3`);
+		hub.publish('job.progress');
+		assert.deepEqual(await sequences(4), [1, 1, 3, 4]);
+	});
+
 	test('takes the sequences of a new epoch, though they are lower', async () => {
 		await makeConnected();
 		for (let i = 0; i < 5; i++)

@@ -22,6 +22,7 @@ export class Hub extends EventEmitter {
 	epoch = '00000000000000e1';
 	log = []; // standard envelopes; the sequence of log[0] is 1
 	oldest = 1;
+	state = []; // retained events, for who has missed something
 	answers = {}; // path => function returning a JSON value, or a number for an HTTP status
 	urls = []; // of the connections, in the order they came
 	protocols = []; // that they offered, as the header has them
@@ -136,10 +137,13 @@ export class Hub extends EventEmitter {
 				from, to: `${this.epoch}-${this.log.length}`, replayed, complete: !gap,
 				...(gap && {
 					reason: gap.reason, missed_from: gap.from, missed_to: `${this.epoch}-${gap.to}`,
+					state: this.state.length,
 				}),
 			},
 			timestamp: new Date().toISOString(),
 		}));
+		if (gap)
+			this.state.forEach((event) => client.send(JSON.stringify(event)));
 	}
 
 	async answer({ url }, response) {
