@@ -68,30 +68,29 @@ async function sequences(n) {
 const position = () => page.evaluate(() => client.position);
 
 describe('connecting', () => {
-	test('the first connection starts at the end of the log that REST tells', async () => {
+	test('the greeting tells where the client stands', async () => {
 		hub.publish('job.completed', {}, { silent: true });
 		await makeConnected();
-		assert.deepEqual(hub.urls, [`/ws/events?since=${hub.epoch}-1`]);
+		assert.deepEqual(hub.urls, ['/ws/events']);
+		await page.waitForFunction(() => client.position !== null);
 		assert.equal(await position(), `${hub.epoch}-1`);
 	});
 
-	test('events between the question to REST and the connection are not missed', async () => {
-		hub.answers['/api/status'] = () => {
-			const answer = { epoch: hub.epoch, sequence: hub.log.length };
-			hub.publish('job.progress', { job_id: 'early' }, { silent: true });
-			return answer;
-		};
+	test('a greeting does not move a client that has a position', async () => {
 		await makeConnected();
+		await page.waitForFunction(() => client.position !== null);
+		const again = hub.connected();
+		hub.cut();
+		hub.publish('job.progress', {}, { silent: true });
+		await again;
 		assert.deepEqual(await sequences(1), [1]);
 		assert.deepEqual(await notes('gap'), []);
 	});
 
-	test('events come without REST too, and a reconnect is then told as a gap', async () => {
-		hub.answers['/api/status'] = () => 503;
+	test('events come without a greeting too, and a reconnect before the first is told as a gap', async () => {
+		hub.greeting = false;
 		await makeConnected();
 		assert.deepEqual(hub.urls, ['/ws/events']);
-		hub.publish('job.progress');
-		assert.deepEqual(await sequences(1), [1]);
 		assert.equal(await position(), null);
 		const again = hub.connected();
 		hub.cut();
@@ -99,14 +98,14 @@ describe('connecting', () => {
 		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
 		assert.deepEqual(await notes('gap'), [{ reason: 'unknown' }]);
 		hub.publish('job.progress');
-		assert.deepEqual(await sequences(2), [1, 2]);
+		assert.deepEqual(await sequences(1), [1]);
 	});
 
 	test('the address may be a function, and other parameters in it are kept', async () => {
 		const connected = hub.connected();
 		await page.evaluate(async () => {
 			const { Hostcast } = await import('/hostcast.js');
-			window.client = new Hostcast({ url: async () => '/ws/events?a=b', api: null }).connect();
+			window.client = new Hostcast({ url: async () => '/ws/events?a=b' }).connect();
 		});
 		await connected;
 		assert.deepEqual(hub.urls, ['/ws/events?a=b']);
@@ -369,16 +368,22 @@ describe('coming back', () => {
 			payload: { from: since, to: `${hub.epoch}-900`, replayed: 0, complete: true },
 		}));
 		await makeConnected();
-		await page.waitForFunction(() => client.position?.endsWith('-900'));
+		await page.waitForFunction(() => client.position !== null);
+		hub.cut();
+		await page.waitForFunction(() => client.position.endsWith('-900'));
 	});
 
 	test('goes back if the hub knows less than it', async () => {
-		hub.answers['/api/status'] = () => ({ epoch: hub.epoch, sequence: 50 });
 		await makeConnected();
+		for (let i = 1; i <= 3; i++)
+			hub.publish('job.progress');
+		await sequences(3);
+		hub.log = [];
+		hub.cut();
 		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
 		assert.equal((await notes('gap'))[0].reason, 'future');
 		hub.publish('job.progress');
-		assert.deepEqual(await sequences(1), [1]);
+		assert.deepEqual(await sequences(4), [1, 2, 3, 1]);
 	});
 
 	test('takes what follows a hole that opened while it was read to', async () => {
@@ -401,8 +406,9 @@ describe('coming back', () => {
 		hub.clients()[0].close(4010, 'position lost');
 		await again;
 		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
-		assert.equal(hub.urls[1], `/ws/events?since=${hub.epoch}-2`);
+		assert.equal(hub.urls[1], '/ws/events');
 		assert.deepEqual(await notes('gap'), [{ reason: 'unknown' }]);
+		await page.waitForFunction(() => client.position?.endsWith('-2'));
 	});
 });
 
@@ -662,7 +668,16 @@ describe('subscriptions', () => {
 });
 
 describe('what else the hub says', () => {
+	test('that its heartbeat is slow is heeded', async () => {
+		hub.heartbeatMs = 60_000;
+		await makeConnected({ ...QUICK, idleMs: 50 });
+		await page.waitForFunction(() => client.position !== null);
+		await new Promise((resolve) => setTimeout(resolve, 300));
+		assert.equal(hub.urls.length, 1);
+	});
+
 	test('comes as control, not as an event', async () => {
+		hub.greeting = false;
 		await makeConnected({ ...QUICK, resume: false });
 		const said = [
 			{ type: 'error', code: 'invalid_params', message: 'no such action' },

@@ -7,7 +7,7 @@
  *
  * One connection a page, made at once. Handlers may be set before the client has been loaded; they
  * get every event from the first on. App.ws.ready is a promise of the client (hostcast.js).
- * <script src="/app.js" data-url="/ws/status" data-api="/api"> chooses other addresses.
+ * <script src="/app.js" data-url="/ws/status"> chooses another endpoint.
  */
 (function () {
 	'use strict';

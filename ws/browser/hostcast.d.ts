@@ -39,8 +39,6 @@ export interface Gap {
 export interface Options {
 	/** endpoint, relative to the page, or what finds it out before each attempt; `/ws/events` */
 	url?: string | URL | (() => string | URL | Promise<string | URL>);
-	/** base of the REST API, asked for the position before the first connection; null: none */
-	api?: string | null;
 	/** asked before each attempt and before the token in use expires, so that it can be replaced */
 	token?: (() => string | null | Promise<string | null>) | null;
 	/**

@@ -15,14 +15,13 @@
  * shapes. Nothing is queued for sending: only what was subscribed to is said again.
  */
 
-const PROTOCOL = 'hostcast.v1'; // what a ticket stands beside, for the hub never echoes a secret
+const PROTOCOL = 'hostcast.v1'; // the hub greets whoever asks for it
 const CLOSE_IDLE = 4000; // ours: the connection is silent, so probably dead
 const CLOSE_POSITION_LOST = 4010;
 const ASKED_DELAY_MAX_MS = 7_201_000; // of a hub that drains for an hour, the longest it can
 
 const DEFAULTS = {
 	url: '/ws/events',
-	api: '/api', // null: there is no REST program to ask
 	token: null,
 	ticket: null,
 	resume: true, // false for endpoints whose events carry no sequence
@@ -32,6 +31,8 @@ const DEFAULTS = {
 	idleMs: 75_000, // the hub says something every 30 s: two lost, and some patience
 	answerMs: 10_000, // for a connection to open, or for a doubtful one to answer
 };
+
+const PATIENCE = 2.5; // heartbeats of a hub that greets with a longer one
 
 /** How long to wait before the nth attempt: full jitter, so that clients do not return as a herd. */
 export function delayFor(attempt, { minDelayMs, maxDelayMs } = DEFAULTS, random = Math.random) {
@@ -43,7 +44,7 @@ export function delayFor(attempt, { minDelayMs, maxDelayMs } = DEFAULTS, random 
  * A ticket for one connection, for the option `ticket`: from REST at `api`, for the bearer of
  * `token`, or without one for whoever the page's cookie says.
  */
-export async function fetchTicket(api = DEFAULTS.api, token = null) {
+export async function fetchTicket(api = '/api', token = null) {
 	const answer = await fetch(`${api}/v1/tickets`, {
 		method: 'POST',
 		headers: token ? { authorization: `Bearer ${token}` } : {},
@@ -111,6 +112,7 @@ export class Hostcast extends EventTarget {
 	#openedAt = Infinity; // not open
 	#heardAt = 0;
 	#patienceMs = 0; // silence from heardAt on that is still all right
+	#idleMs = 0; // the same between two messages
 	#timer = 0; // the watchdog while connecting or open, the delay while waiting
 	#listening = null; // an AbortController: ends listening to the page's waking up
 
@@ -181,14 +183,11 @@ export class Hostcast extends EventTarget {
 		this.#enter('connecting');
 		try {
 			const token = await this.#options.token?.();
-			const position = known || !this.#options.resume ? null : await this.#locate(token);
 			const { url } = this.#options;
 			const address = typeof url === 'function' ? await url() : url;
 			const ticket = await this.#options.ticket?.(); // last: it does not keep long
 			if (run !== this.#run)
 				return;
-			if (!known)
-				this.#moveTo(position);
 			this.#dial(new URL(address, globalThis.location?.href), { token, ticket, known });
 		} catch (error) {
 			if (run === this.#run)
@@ -196,27 +195,11 @@ export class Hostcast extends EventTarget {
 		}
 	}
 
-	/** Asks REST for the end of the log: starting there leaves no hole between now and `open`. */
-	async #locate(token) {
-		if (this.#options.api === null)
-			return null;
-		try {
-			const answer = await fetch(`${this.#options.api}/status`, {
-				cache: 'no-store',
-				headers: token ? { authorization: `Bearer ${token}` } : {},
-				signal: AbortSignal.timeout(this.#options.answerMs / 2),
-			});
-			return answer.ok ? await answer.json() : null;
-		} catch {
-			return null; /* live events come without it, and a reconnect is then told as a gap */
-		}
-	}
-
 	#dial(url, { token, ticket, known }) {
 		url.protocol = url.protocol.replace('http', 'ws');
 		if (this.#options.resume && this.position)
 			url.searchParams.set('since', this.position);
-		const socket = new WebSocket(url, ticket ? [PROTOCOL, `ticket.${ticket}`] : []);
+		const socket = new WebSocket(url, [PROTOCOL, ...(ticket ? [`ticket.${ticket}`] : [])]);
 		socket.onopen = () => this.#opened(token, known);
 		socket.onmessage = ({ data }) => this.#received(data);
 		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
@@ -228,7 +211,8 @@ export class Hostcast extends EventTarget {
 		this.#behindUs = true;
 		this.#openedAt = performance.now();
 		this.#stateLeft = 0;
-		this.#expect(this.#options.idleMs);
+		this.#idleMs = this.#options.idleMs;
+		this.#expect(this.#idleMs);
 		if (token)
 			this.#send({ action: 'authenticate', token });
 		if (this.#wanted)
@@ -323,7 +307,7 @@ export class Hostcast extends EventTarget {
 
 	#received(text) {
 		this.#heardAt = performance.now();
-		this.#patienceMs = this.#options.idleMs;
+		this.#patienceMs = this.#idleMs;
 		const message = JSON.parse(text);
 		if (message.type === 'ping')
 			this.#send({ type: 'pong' });
@@ -334,6 +318,8 @@ export class Hostcast extends EventTarget {
 	}
 
 	#heed(message) {
+		if (message.type === 'connection.established')
+			this.#greeted(payloadOf(message));
 		const news = message.type === 'connection.resumed' && this.#resumed(message.payload);
 		if (message.type === 'connection.expiring')
 			this.#renew(this.#run);
@@ -366,6 +352,14 @@ export class Hostcast extends EventTarget {
 			this.#moveTo(end);
 		this.#stateLeft = state ?? 0;
 		return complete ? null : { reason, from, to, missedFrom: missed_from, missedTo: missed_to };
+	}
+
+	/** The first message: what follows is behind the position in it, unless we gave one. */
+	#greeted({ position, heartbeat_ms: heartbeatMs = 0 }) {
+		if (this.#epoch === null)
+			this.#moveTo(parsePosition(position));
+		this.#idleMs = Math.max(this.#options.idleMs, heartbeatMs * PATIENCE);
+		this.#patienceMs = this.#idleMs;
 	}
 
 	#moveTo(position) {

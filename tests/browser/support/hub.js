@@ -28,12 +28,13 @@ export class Hub extends EventEmitter {
 	protocols = []; // that they offered, as the header has them
 	received = []; // messages from clients
 	refusing = false; // connections are cut before they open
+	greeting = true; // clients of hostcast.v1 are told where they stand
+	heartbeatMs = 30_000; // that the greeting says
 	port = 0;
 	links = new Set(); // every TCP connection, upgraded or not
 
 	static async start() {
 		const hub = new Hub();
-		hub.answers['/api/status'] = () => ({ epoch: hub.epoch, sequence: hub.log.length });
 		await hub.listen();
 		return hub;
 	}
@@ -45,7 +46,9 @@ export class Hub extends EventEmitter {
 	/** The same port again after stop(), as a restarted hub has it. */
 	async listen() {
 		this.http = createServer((request, response) => this.answer(request, response));
-		this.sockets = new WebSocketServer({ noServer: true });
+		this.sockets = new WebSocketServer({
+			noServer: true, handleProtocols: (offered) => [...offered][0],
+		});
 		this.http.on('upgrade', (request, socket, head) => {
 			if (this.refusing)
 				return socket.destroy();
@@ -109,9 +112,22 @@ export class Hub extends EventEmitter {
 			this.received.push(JSON.parse(text));
 			this.emit('received');
 		});
+		if (this.greeting && client.protocol === 'hostcast.v1')
+			this.greet(client);
 		if (since !== null)
 			this.resume(client, since);
 		this.emit('connected', client);
+	}
+
+	greet(client) {
+		client.send(JSON.stringify({
+			type: 'connection.established',
+			payload: {
+				connection_id: this.urls.length, heartbeat_ms: this.heartbeatMs,
+				position: `${this.epoch}-${this.log.length}`, oldest: `${this.epoch}-${this.oldest}`,
+			},
+			timestamp: new Date().toISOString(),
+		}));
 	}
 
 	resume(client, since) {
