@@ -34,14 +34,17 @@ int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *st
 	return 0;
 }
 
-static void job_free(struct hc_catchup_job *job)
+struct hc_catchup_job *hc_catchup_job_free(struct hc_catchup_job *job)
 {
+	if (!job)
+		return NULL;
 	if (job->zone.chunk_list.head)
 		msgpack_zone_destroy(&job->zone);
 	hc_buffer_deinit(&job->page);
 	hc_framer_deinit(&job->framer);
 	free(job->user);
 	free(job);
+	return NULL;
 }
 
 static struct hc_catchup_job *pop(struct hc_catchup *catchup)
@@ -59,7 +62,7 @@ struct hc_catchup *hc_catchup_free(struct hc_catchup *catchup)
 	if (!catchup)
 		return NULL;
 	while (catchup->head)
-		job_free(pop(catchup));
+		(void)hc_catchup_job_free(pop(catchup));
 	free(catchup);
 	return NULL;
 }
@@ -181,7 +184,7 @@ static void after_work(uv_work_t *request, int status)
 	catchup->n_running--;
 	if (job->owner)
 		job->done(job);
-	job_free(job);
+	(void)hc_catchup_job_free(job);
 	start_some(catchup);
 }
 
@@ -191,7 +194,7 @@ static void start_some(struct hc_catchup *catchup)
 		struct hc_catchup_job *job = pop(catchup);
 
 		if (!job->owner) {
-			job_free(job);
+			(void)hc_catchup_job_free(job);
 			continue;
 		}
 		catchup->n_running++;

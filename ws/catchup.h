@@ -77,6 +77,9 @@ void hc_catchup_count(const struct hc_catchup *catchup, size_t *ret_running, siz
  * special */
 struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner, uint64_t after);
 
+/** hc_catchup_job_free() - forget a job that was not submitted */
+struct hc_catchup_job *hc_catchup_job_free(struct hc_catchup_job *job);
+
 /** hc_catchup_encode_frame() - an encode function: what a client reads, in job->encoding */
 void hc_catchup_encode_frame(struct hc_catchup_job *job, const struct hc_event *event);
 

@@ -184,7 +184,7 @@ struct query {
 static struct query *query_free(struct query *query)
 {
 	if (query)
-		free(query->job);
+		(void)hc_catchup_job_free(query->job);
 	free(query);
 	return NULL;
 }
