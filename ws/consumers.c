@@ -62,7 +62,7 @@ bool hc_consumers_is_name(struct hc_str name)
 	for (size_t i = 0; i < name.len; i++)
 		if (!name.s[i] || !strchr(allowed, name.s[i]))
 			return false;
-	return name.len && name.len <= HC_CONSUMER_NAME_MAX;
+	return name.len && name.len <= HC_CONSUMER_NAME_MAX && name.s[0] != '.';
 }
 
 size_t hc_consumers_count(const struct hc_consumers *consumers)

@@ -33,7 +33,7 @@ bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consume
 /** hc_consumers_restore() - pass all of them to a store that has begun anew */
 void hc_consumers_restore(struct hc_consumers *consumers);
 
-/** hc_consumers_is_name() - letters, digits, dots, dashes and underscores */
+/** hc_consumers_is_name() - letters, digits, dots (not first), dashes, underscores */
 bool hc_consumers_is_name(struct hc_str name);
 
 size_t hc_consumers_count(const struct hc_consumers *consumers);

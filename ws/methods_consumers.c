@@ -48,7 +48,7 @@ static bool read_name(struct hc_str *ret, const struct hc_request *request, stru
 	if (!name || name->type != MSGPACK_OBJECT_STR || !hc_consumers_is_name(hc_object_str(name)))
 		return hc_method_refuse(fault, "consumer",
 					"must be 1 to 64 letters, digits, dots, dashes or "
-					"underscores");
+					"underscores, and not begin with a dot");
 	*ret = hc_object_str(name);
 	return true;
 }

@@ -160,7 +160,7 @@ static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 	cr_assert_eq(hc_sessions_new(&hub->sessions, hub), 0);
 }
 
-void test_hub_open(struct test_hub *test, uint64_t ring_bytes, uint64_t log_bytes)
+void test_hub_open_with(struct test_hub *test, uint64_t ring_bytes, struct hc_store *store)
 {
 	struct hc_hub *hub = &test->hub;
 
@@ -169,10 +169,20 @@ void test_hub_open(struct test_hub *test, uint64_t ring_bytes, uint64_t log_byte
 	hub->loop = &test->loop;
 	hub->conf = test->conf;
 	hub->types = (struct hc_types *)(uintptr_t)test_types();
-	test->conf->hub.ring_bytes = log_bytes;
-	cr_assert_eq(hc_store_memory_open(&hub->store, test->conf), 0);
 	test->conf->hub.ring_bytes = ring_bytes;
+	hub->store = store;
 	open_rooms(hub, ring_bytes);
+}
+
+void test_hub_open(struct test_hub *test, uint64_t ring_bytes, uint64_t log_bytes)
+{
+	struct hc_conf *conf = test_conf();
+	struct hc_store *store = NULL;
+
+	conf->hub.ring_bytes = log_bytes;
+	cr_assert_eq(hc_store_memory_open(&store, conf), 0);
+	(void)hc_conf_free(conf);
+	test_hub_open_with(test, ring_bytes, store);
 }
 
 void test_hub_close(struct test_hub *test)

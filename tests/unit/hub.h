@@ -52,6 +52,9 @@ struct test_hub {
  * @log_bytes:  above which the log forgets its oldest
  */
 void test_hub_open(struct test_hub *test, uint64_t ring_bytes, uint64_t log_bytes);
+
+/** test_hub_open_with() - the same with another store, consumed */
+void test_hub_open_with(struct test_hub *test, uint64_t ring_bytes, struct hc_store *store);
 void test_hub_close(struct test_hub *test);
 
 /** test_hub_log() - commit an event and put it into the ring; @record is consumed */

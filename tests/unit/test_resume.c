@@ -8,7 +8,7 @@
  */
 #include <criterion/criterion.h>
 
-#include "tests/unit/hub.h"
+#include "tests/unit/store.h"
 #include "ws/resume.h"
 
 #define N_EVENTS  1500
@@ -163,6 +163,7 @@ static void turn(struct world *world)
 	     n && world->test.hub.store->newest < N_EVENTS; n--)
 		publish(world);
 	test_hub_show(&world->test);
+	(void)hc_store_tend(world->test.hub.store, false);
 }
 
 static struct hc_position somewhere(struct world *world)
@@ -234,22 +235,39 @@ static void live(struct world *world)
 	test_hub_settle(&world->test);
 }
 
+static void run_through(struct world *world)
+{
+	while (world->test.hub.store->newest < 200)
+		turn(world);
+	for (size_t i = 0; i < N_CLIENTS; i++)
+		enter(world, i);
+	live(world);
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		audit(world, i);
+		client_close(&world->clients[i]);
+	}
+	test_hub_close(&world->test);
+}
+
+static struct world world; /* too large for the stack */
+
 static void run(uint64_t seed, uint64_t ring_bytes, uint64_t log_bytes)
 {
-	static struct world world; /* too large for the stack */
-
 	world = (struct world){ .random = seed };
 	test_hub_open(&world.test, ring_bytes, log_bytes);
-	while (world.test.hub.store->newest < 200)
-		turn(&world);
-	for (size_t i = 0; i < N_CLIENTS; i++)
-		enter(&world, i);
-	live(&world);
-	for (size_t i = 0; i < N_CLIENTS; i++) {
-		audit(&world, i);
-		client_close(&world.clients[i]);
-	}
-	test_hub_close(&world.test);
+	run_through(&world);
+}
+
+/* On disk, where jobs read on threads of their own while it is trimmed. */
+static void run_on_disk(uint64_t seed, uint32_t keep_events)
+{
+	struct store_place place = store_place(HC_DURABILITY_PROCESS);
+
+	place.conf->log.keep_events = keep_events;
+	world = (struct world){ .random = seed };
+	test_hub_open_with(&world.test, 20000, store_open_at(&place));
+	run_through(&world);
+	store_place_remove(&place);
 }
 
 Test(resume, nothing_is_lost_silently_with_a_long_log_and_a_short_ring)
@@ -274,4 +292,10 @@ Test(resume, nothing_is_lost_silently_with_a_ring_that_has_it_all)
 {
 	for (uint64_t seed = 31; seed <= 32; seed++)
 		run(seed, UINT64_C(1) << 30, UINT64_C(1) << 30);
+}
+
+Test(resume, nothing_is_lost_silently_while_a_log_on_disk_is_trimmed)
+{
+	for (uint64_t seed = 41; seed <= 44; seed++)
+		run_on_disk(seed, seed % 2 ? 100 : 20);
 }
