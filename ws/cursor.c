@@ -7,6 +7,9 @@
 
 #define PUMP_MAX \
 	16 /* writes in one callback, so that one quick reader leaves room for the others */
+#define REPLAY_MAX \
+	(1024 * 1024) /* bytes in one turn of the loop, so that those who are live do not wait \
+			     for a thousand that come back */
 
 /* ---- behind ------------------------------------------------------------------------------- */
 
@@ -102,10 +105,26 @@ static void continue_in_log(struct hc_session *session)
 	hc_catchup_submit(session->hub->catchup, job);
 }
 
+/* Whether this turn of the loop has replayed enough; a turn has a time of its own. */
+static bool is_turn_over(struct hc_hub *hub)
+{
+	uint64_t now_ms = uv_now(hub->loop);
+
+	if (hub->replay.turn_ms != now_ms) {
+		hub->replay.turn_ms = now_ms;
+		hub->replay.bytes = 0;
+	}
+	return hub->replay.bytes > REPLAY_MAX;
+}
+
 static void continue_in_ring(struct hc_session *session)
 {
 	const struct hc_ring *ring = session->hub->ring;
 
+	if (is_turn_over(session->hub)) {
+		hc_wire_want_write(session->wire);
+		return;
+	}
 	for (int i = 0; i < PUMP_MAX && session->behind; i++) {
 		struct hc_slice slice;
 
@@ -120,6 +139,7 @@ static void continue_in_ring(struct hc_session *session)
 		}
 		if (slice.bytes.len && !hc_session_write(session, slice.bytes))
 			return;
+		session->hub->replay.bytes += slice.bytes.len;
 		session->hub->stats.sent.deliveries += slice.n;
 		session->cursor = slice.next;
 		session->sequence = hc_ring_sequence_before(ring, slice.next);

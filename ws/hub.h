@@ -42,6 +42,10 @@ struct hc_hub {
 	struct hc_keeper *keeper;
 	struct hc_store *store;
 	struct hc_ring *ring;
+	struct {
+		uint64_t turn_ms; /* loop time */
+		uint64_t bytes;	  /* written since then to those who are behind */
+	} replay;
 	struct hc_state *state;
 	struct hc_latest *latest;
 	struct hc_consumers *consumers;

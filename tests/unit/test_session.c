@@ -320,6 +320,40 @@ Test(session, a_quick_reader_that_is_far_behind_lets_others_go_between)
 	test_hub_close(&test);
 }
 
+Test(session, many_that_are_far_behind_share_what_a_turn_may_replay)
+{
+	struct test_client clients[40];
+	size_t n_written = 0, n_waiting = 0;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		client_open(&clients[i], &test, "/ws/events", NULL);
+		block(&clients[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		test_hub_publish(&test, test_record_sized(test_type("job.progress"), NULL, 60000));
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		size_t n_before = clients[i].wire.n_writes;
+
+		clients[i].wire.blocked = false;
+		clients[i].wire.room = SIZE_MAX;
+		clients[i].wire.wants_write = false;
+		hc_session_on_writable(&clients[i].session);
+		n_written += clients[i].wire.n_writes != n_before;
+		n_waiting += clients[i].wire.wants_write;
+	}
+	cr_expect_gt(n_written, 0);
+	cr_expect_lt(n_written, 10, "a mebibyte is five clients' worth, not %zu", n_written);
+	cr_expect_geq(n_waiting, HC_ARRAY_LEN(clients) - n_written, "nobody is forgotten");
+	test_hub_settle(&test);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		client_expect_sequences(&clients[i], 1, 4);
+		client_close(&clients[i]);
+	}
+	test_hub_close(&test);
+}
+
 /* ---- resume ------------------------------------------------------------------------------- */
 
 Test(session, resumes_from_the_ring_anywhere_in_it)
