@@ -165,7 +165,7 @@ e2e: all $(preloads) ## run the tests that start the real programs
 browser: all ## run the tests in a real browser
 	@B='$B' SAN='$(SAN)' exec tests/run browser
 .PHONY: soak
-soak: ## run the fault tests long: kills, power cuts, reconnects, failing calls (half an hour)
+soak: ## run the fault tests long: kills, power cuts, reconnects, failing calls (a quarter of an hour)
 	@$(MAKE) --no-print-directory deps-test && $(MAKE) $(jobs) all $(preloads) && B='$B' SAN='$(SAN)' exec tests/run soak
 .PHONY: check
 check: $B/check $(preloads)
