@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "tests/bench/fanout/account.h"
 
 struct publishers_options {
