@@ -149,6 +149,11 @@ static void send_from_ring(struct hc_feed *feed)
 		hc_peer_send(feed->peer, &batch);
 }
 
+bool hc_feed_has_more(const struct hc_feed *feed)
+{
+	return !feed->in_log && feed->cursor < hc_ring_next(feed->peer->hub->ring);
+}
+
 void hc_feed_pump(struct hc_feed *feed)
 {
 	const struct hc_ring *ring = feed->peer->hub->ring;

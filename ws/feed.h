@@ -18,5 +18,8 @@ struct hc_feed *hc_feed_free(struct hc_feed *feed);
 /** hc_feed_begin_anew() - the log is another one: tell what is lost of the old one, and go on */
 void hc_feed_begin_anew(struct hc_feed *feed, const char *epoch_before);
 
+/** hc_feed_has_more() - there is something to send as soon as the peer's socket takes it */
+bool hc_feed_has_more(const struct hc_feed *feed);
+
 /** hc_feed_pump() - send what there is, as far as the peer reads it */
 void hc_feed_pump(struct hc_feed *feed);

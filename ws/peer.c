@@ -88,10 +88,13 @@ static bool takes_messages(const struct hc_peer *peer)
 
 static void poll_again(struct hc_peer *peer)
 {
-	int events = hc_peer_waiting(peer) ? UV_WRITABLE : 0;
+	int events = 0;
 
 	if (hc_peer_is_gone(peer))
 		return;
+	/* A socket that has taken everything at once says nothing more by itself. */
+	if (hc_peer_waiting(peer) || (peer->feed && hc_feed_has_more(peer->feed)))
+		events |= UV_WRITABLE;
 	if (takes_messages(peer))
 		events |= UV_READABLE;
 	if (events == peer->poll_events)

@@ -11,19 +11,27 @@ from harness.processes import wait_for
 from harness.rpc import Fault
 
 
+def trimmed_to(rpc, keep):
+    """Wait until the log keeps no more than that; its newest sequence. The hub's own news count."""
+    def head():
+        status = rpc.call("status")
+        return status["sequence"] if status["oldest"] == status["sequence"] + 1 - keep else None
+    return wait_for(head, "trimming")
+
+
 def test_a_reader_of_pages_is_told_exactly_what_is_gone(new_hub):
     hub = new_hub({"log": {"keep_events": "100"}})
     with hub.rpc() as rpc:
         epoch = rpc.greeting["epoch"]
         for _ in range(3):
             rpc.publish(*[progress() for _ in range(200)])
-        wait_for(lambda: rpc.call("status")["oldest"] == 501, "trimming")
+        head = trimmed_to(rpc, 100)
         page = rpc.call("events", after=1, limit=10)
         assert page["complete"] is False and page["reason"] == "trimmed"
-        assert (page["missed_from"], page["missed_to"]) == (f"{epoch}-2", f"{epoch}-500")
-        assert page["state"] == [] and page["events"][0]["sequence"] == 501
-        assert rpc.call("events", after=500)["complete"] is True
-        assert rpc.call("events")["events"][0]["sequence"] == 501
+        assert (page["missed_from"], page["missed_to"]) == (f"{epoch}-2", f"{epoch}-{head - 100}")
+        assert page["state"] == [] and page["events"][0]["sequence"] == head - 99
+        assert rpc.call("events", after=head - 100)["complete"] is True
+        assert rpc.call("events")["events"][0]["sequence"] == head - 99
 
 
 def test_a_subscriber_is_told_of_the_gap_that_opens_while_it_reads(new_hub):
@@ -34,8 +42,7 @@ def test_a_subscriber_is_told_of_the_gap_that_opens_while_it_reads(new_hub):
         reader.call("subscribe")
         for _ in range(40):
             rpc.publish(*big)
-        head = 40 * len(big)
-        wait_for(lambda: rpc.call("status")["oldest"] == head - 499, "trimming")
+        head = trimmed_to(rpc, 500)
         last, gaps = 0, []
         while last < head:
             method, params = reader.notification()
@@ -88,7 +95,7 @@ def test_a_log_that_is_deleted_begins_anew_and_everybody_is_told(new_hub):
         assert fault_of(rpc, event, key="k").code == "unavailable"
         answer = heal(rpc, event, "k")
         after = answer["epoch"]
-        assert after != before and answer["sequences"] == [11], "sequences go on"
+        assert after != before and answer["sequences"][0] >= 11, "sequences go on"
         assert client.wait_closed() == (4010, "position lost")
         for _ in range(10):
             follower.notification()
