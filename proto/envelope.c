@@ -87,15 +87,15 @@ static void write_spread(struct hc_buffer *buffer, enum hc_time_format time,
 /*
  * CloudEvents 1.0.2, JSON format. Extension attributes are lower-case letters and digits only
  * (section "Attribute naming convention"), hence "correlationid". A volatile event has no sequence
- * and so no position: its id says so, and is as near to unique as its time.
+ * and so no position: its id says so, and has its serial number.
  */
 static void write_id(struct hc_buffer *buffer, const struct hc_event *event, const char *epoch)
 {
 	char position[HC_POSITION_MAX];
 
 	if (!event->sequence) {
-		hc_buffer_printf(buffer, ",\"id\":\"%s-volatile-%lld\"", epoch,
-				 (long long)event->timestamp_unix_ms);
+		hc_buffer_printf(buffer, ",\"id\":\"%s-volatile-%llu\"", epoch,
+				 (unsigned long long)event->serial);
 		return;
 	}
 	(void)hc_position_format(position, epoch, event->sequence);

@@ -27,7 +27,7 @@ enum hc_time_format {
 
 /** struct hc_envelope_origin - what CloudEvents wants to know besides the event; borrowed */
 struct hc_envelope_origin {
-	const char *epoch;  /* "id" is <epoch>-<sequence> */
+	const char *epoch;  /* "id" is <epoch>-<sequence>, or <epoch>-volatile-<serial> */
 	const char *source; /* a URI reference, "/hostcast/<host name>" */
 };
 

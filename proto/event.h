@@ -22,8 +22,9 @@ struct hc_event {
 	struct hc_str type;
 	msgpack_object payload; /* a map */
 	int64_t timestamp_unix_ms;
-	uint64_t sequence;	      /* 0: not set (a publisher's, or a volatile event) */
-	struct hc_str channel;	      /* empty: not set */
+	uint64_t sequence;     /* 0: not set (a publisher's, or a volatile event) */
+	uint64_t serial;       /* of one without a sequence: tells it from others; not in msgpack */
+	struct hc_str channel; /* empty: not set */
 	struct hc_str correlation_id; /* empty: not set */
 	struct hc_str to;	      /* empty: everybody */
 	uint64_t boot_ns;	      /* CLOCK_BOOTTIME: when the kernel saw it; 0: not set */

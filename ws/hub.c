@@ -32,11 +32,18 @@ void hc_hub_commit(struct hc_hub *hub, struct hc_batch *batch)
 	hc_writer_submit(hub->writer, batch);
 }
 
+uint64_t hc_hub_next_serial(struct hc_hub *hub)
+{
+	return ++hub->serial;
+}
+
 void hc_hub_admit(struct hc_hub *hub, const struct hc_batch *batch)
 {
 	for (size_t i = 0; batch->result == HC_BATCH_OK_ && i < batch->n; i++) {
 		struct hc_record *record = batch->records[i];
 
+		if (!record->sequence)
+			record->serial = hc_hub_next_serial(hub);
 		hc_ring_append(hub->ring, record);
 		hub->stats.events[record->type->index]++;
 		hc_lost_count(hub->lost, record);
@@ -188,6 +195,7 @@ static void set_framing(struct hc_hub *hub)
 	hub->framing.origin.source = hub->source;
 	hub->framing.deflate_min = hub->conf->clients.compression_min_bytes;
 	hub->framing.origin.epoch = hub->store->epoch;
+	hub->serial = (uint64_t)hc_now_unix_ms() * 1000;
 }
 
 static int open_log(struct hc_hub *hub, struct hc_fault *fault)

@@ -63,6 +63,7 @@ struct hc_hub {
 	struct hc_mend mend;
 	uint64_t lost[HC_LOST_MAX_]; /* events, by stage */
 	struct hc_stats stats;
+	uint64_t serial;     /* the last one given, see hc_hub_next_serial() */
 	uint64_t shown;	     /* the slot up to which clients have been shown everything */
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	bool draining;
@@ -82,6 +83,14 @@ int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
  */
 struct hc_hub *hc_hub_free(struct hc_hub *hub);
 HC_DEFINE_CLEANUP(struct hc_hub *, hc_hub_free);
+
+/**
+ * hc_hub_next_serial() - a number for what is shown without a sequence
+ *
+ * Larger than all before, also those of earlier runs, whose epoch is the same: it counts from the
+ * microsecond of the start.
+ */
+uint64_t hc_hub_next_serial(struct hc_hub *hub);
 
 /** hc_hub_stop_taking() - accept no more programs, let no more clients in */
 void hc_hub_stop_taking(struct hc_hub *hub);

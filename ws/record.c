@@ -115,6 +115,7 @@ bool hc_record_event(struct hc_event *ret, const struct hc_record *record, msgpa
 	    !hc_event_read(ret, &object, record->timestamp_unix_ms, NULL))
 		return false;
 	ret->sequence = record->sequence;
+	ret->serial = record->serial;
 	ret->channel = hc_str(record->type->channel);
 	return true;
 }

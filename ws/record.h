@@ -10,6 +10,7 @@
 struct hc_record {
 	unsigned int n_refs; /* of the loop thread; other threads only borrow */
 	uint64_t sequence;   /* set when it is committed; 0 for a volatile event */
+	uint64_t serial;     /* of one that was shown without a sequence; else 0 */
 	bool is_volatile;    /* shown, not logged: as its type is, or its maker wants */
 	bool is_taken;	     /* of the writer thread: its batch is or was being committed */
 	const struct hc_type *type;

@@ -78,6 +78,7 @@ void hc_session_tell_at(struct hc_session *session, const char *type, const char
 	struct hc_event event = {
 		.type = hc_str(type),
 		.timestamp_unix_ms = hc_now_unix_ms(),
+		.serial = hc_hub_next_serial(session->hub),
 	};
 	msgpack_zone zone;
 

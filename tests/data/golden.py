@@ -89,7 +89,7 @@ def envelopes_of(event, unix_ms):
 
     type_, payload = json_of(event["type"]), json_of(event["payload"])
     time = json_of(rfc3339(unix_ms))
-    place = event.get("sequence") or f"volatile-{unix_ms}"
+    place = event.get("sequence") or "volatile-0"
     spread = [(k, json_of(v)) for k, v in event["payload"].items() if k != "type"]
     return {
         "standard": joined(("type", type_), ("payload", payload), ("timestamp", time),
