@@ -196,16 +196,16 @@ static const struct hc_refusal *read_origin(struct hc_handshake *ret, const stru
 /* Other schemes than Bearer are for whoever stands before us. */
 static void read_authorization(struct hc_handshake *ret, struct lws *wire)
 {
-	static const char scheme[] = "Bearer ";
-	char text[sizeof(scheme) + HC_JWT_LEN_MAX];
+	static const char scheme[] = "Bearer";
+	char text[sizeof(scheme) + 1 + HC_JWT_LEN_MAX];
+	size_t len = strlen(scheme);
 
 	if (!lws_hdr_total_length(wire, WSI_TOKEN_HTTP_AUTHORIZATION))
 		return;
 	if (lws_hdr_copy(wire, text, sizeof(text), WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
 		set_secret(ret, HC_CREDENTIAL_TOKEN, "");
-	else if (!strncasecmp(text, scheme, strlen(scheme)))
-		set_secret(ret, HC_CREDENTIAL_TOKEN,
-			   text + strlen(scheme) + strspn(text + strlen(scheme), " "));
+	else if (!strncasecmp(text, scheme, len) && (!text[len] || text[len] == ' '))
+		set_secret(ret, HC_CREDENTIAL_TOKEN, text + len + strspn(text + len, " "));
 }
 
 static const struct hc_refusal *read_cookies(struct hc_handshake *ret, struct lws *wire)

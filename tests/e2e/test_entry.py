@@ -147,6 +147,12 @@ def test_other_authorization_schemes_are_for_others(hub):
         assert client.ask({"type": "ping"}) == {"type": "pong"}
 
 
+@pytest.mark.parametrize("value", ["Bearer", "Bearer  ", "bearer"])
+def test_a_bearer_of_nothing_is_not_anonymous(hub, value):
+    with hub.client("/ws/events", headers={"Authorization": value}) as client:
+        assert client.wait_closed()[0] == 4001
+
+
 # ---- tickets ------------------------------------------------------------------------------------
 
 def ticket_of(hub, rpc, **more):
@@ -214,6 +220,20 @@ def test_a_users_endpoint_is_for_that_user(hub, rpc):
         assert client.wait_closed()[0] == 4503
     with hub.client("/ws/ann") as client:
         assert client.wait_closed()[0] == 4001
+
+
+NAMES = {"a%20b": "a b", "a+b@example.org": "a+b@example.org", "a%2Bb": "a+b", "a;b&c": "a;b&c",
+         "%C3%A9": "\u00e9", "a%25b": "a%b", "a%3Fb%23": "a?b#", "u" * 127: "u" * 127}
+
+
+@pytest.mark.parametrize("written", NAMES)
+def test_a_user_may_have_any_name(hub, rpc, written):
+    mine = {**progress(), "to": NAMES[written]}
+    with PLACES["authorization"](hub, f"/ws/{written}", mint(hub, NAMES[written])) as client:
+        rpc.publish(mine)
+        assert client.receive()["payload"] == mine["payload"]
+    with PLACES["authorization"](hub, f"/ws/{written}x", mint(hub, NAMES[written])) as client:
+        assert client.wait_closed()[0] == 4503
 
 
 def test_a_static_path_is_never_taken_for_a_user(hub, rpc):
@@ -350,6 +370,18 @@ def test_cloudevents_are_a_subprotocol(hub, rpc):
         assert message["data"] == event["payload"]
         assert message["id"] == f"{published['epoch']}-{published['sequences'][0]}"
         assert message["datacontenttype"] == "application/json"
+
+
+def test_cloudevents_without_a_position_have_ids_of_their_own(hub, rpc):
+    volatile = {"type": "gpu.stats_updated", "payload": {}}
+    with hub.client("/ws/events", subprotocols=["cloudevents.json"]) as client, \
+            hub.client("/ws/events", subprotocols=["cloudevents.json"]) as other:
+        rpc.publish(*[volatile] * 5)
+        first = [client.until_type("gpu.stats_updated")["id"] for _ in range(5)]
+        assert len(set(first)) == 5
+        assert [other.until_type("gpu.stats_updated")["id"] for _ in range(5)] == first
+        told = [each.ask("nonsense")["id"] for each in (client, other)]
+        assert len({*told, *first}) == 7
 
 
 def test_of_several_subprotocols_the_first_known_counts(hub, rpc):

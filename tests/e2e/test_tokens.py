@@ -210,6 +210,15 @@ def test_a_ticket_opens_one_connection_from_its_origin(stack):
         assert client.wait_closed()[0] == 4001, "it was not used up"
 
 
+@pytest.mark.parametrize("written, name", [("a%2Bb", "a+b"), ("a+b", "a+b"), ("a%25b", "a%b"),
+                                           ("a%26b", "a&b"), ("a%20b", "a b")])
+def test_the_name_of_a_user_comes_through_apache(stack, written, name):
+    token = stack.token(subject=name)
+    with stack.through_apache(f"/ws/{written}?token={token}",
+                              subprotocols=["hostcast.v1"]) as client:
+        assert client.until_type("connection.established")["payload"]["user"] == name
+
+
 # ---- revocation -----------------------------------------------------------------------------
 
 def refused(hub, token):
