@@ -161,13 +161,32 @@ static unsigned int *endpoint_lines(struct source *source, const struct hc_conf_
 	       (size_t)(endpoint - endpoints->items) * hc_endpoint_options_count;
 }
 
-static void set_of_endpoint(struct source *source, const char *section, const char *path,
-			    const char *key, const char *value)
+/* The endpoint of a section, which is there from its head on. */
+static struct hc_conf_endpoint *need_endpoint(struct source *source, const char *section)
 {
+	const char *path = section + strlen(ENDPOINT_SECTION);
 	struct hc_conf_endpoint *endpoint;
+
+	if (!hc_endpoint_path_is_valid(path)) {
+		fail(source, "[%.64s]: not a path, expected such as /ws/events or /ws/{user_id}",
+		     section);
+		return NULL;
+	}
+	endpoint = hc_conf_endpoints_need(&source->conf->endpoints, path);
+	if (!endpoint)
+		source->r = -ENOMEM;
+	return endpoint;
+}
+
+static void set_of_endpoint(struct source *source, const char *section, const char *key,
+			    const char *value)
+{
+	struct hc_conf_endpoint *endpoint = need_endpoint(source, section);
 	unsigned int *lines;
 	size_t i = 0;
 
+	if (!endpoint)
+		return;
 	while (i < hc_endpoint_options_count && strcmp(hc_endpoint_options[i].about.key, key) != 0)
 		i++;
 	if (i == hc_endpoint_options_count) {
@@ -177,13 +196,7 @@ static void set_of_endpoint(struct source *source, const char *section, const ch
 		     section, key);
 		return;
 	}
-	if (!hc_endpoint_path_is_valid(path)) {
-		fail(source, "[%.64s]: not a path, expected such as /ws/events or /ws/{user_id}",
-		     section);
-		return;
-	}
-	endpoint = hc_conf_endpoints_need(&source->conf->endpoints, path);
-	lines = endpoint ? endpoint_lines(source, endpoint) : NULL;
+	lines = endpoint_lines(source, endpoint);
 	if (lines)
 		set(source, section, &hc_endpoint_options[i], endpoint, value, &lines[i]);
 	else
@@ -199,13 +212,27 @@ static int handle(void *user, const char *section, const char *key, const char *
 	if (source->r)
 		return 1;
 	if (!strncmp(section, ENDPOINT_SECTION, strlen(ENDPOINT_SECTION)))
-		set_of_endpoint(source, section, section + strlen(ENDPOINT_SECTION), key, value);
+		set_of_endpoint(source, section, key, value);
 	else if (option)
 		set(source, section, option, source->conf, value,
 		    &source->lines[option - hc_options]);
 	else
 		fail_unknown(source, section, key);
 	return 1;
+}
+
+/* inih does not tell of a section without options, but such an endpoint is one, too. */
+static void note_endpoint(struct source *source, const char *line)
+{
+	char section[SECTION_LEN_MAX + 1];
+	size_t len = strcspn(line, "]\n");
+
+	if (line[0] != '[' || line[len] != ']' ||
+	    strncmp(line + 1, ENDPOINT_SECTION, strlen(ENDPOINT_SECTION)) != 0)
+		return;
+	memcpy(section, line + 1, len - 1);
+	section[len - 1] = '\0';
+	(void)need_endpoint(source, section);
 }
 
 /* ini_reader: one line, as fgets(). Comments become empty lines, so they may be of any length. */
@@ -231,6 +258,7 @@ static char *next_line(char *buffer, int size, void *user)
 	} else {
 		memcpy(buffer, source->rest, len);
 		buffer[len] = '\0';
+		note_endpoint(source, buffer);
 	}
 	source->rest += len;
 	return buffer;

@@ -614,9 +614,9 @@ Test(conf, endpoints_that_do_not_go_together_are_refused_with_line_and_reason)
 		  "2: [endpoint /a] colour: unknown key; there are events, envelope, timestamps, "
 		  "auth, start, always, addressed, aliases, sse, enabled" },
 		{ "[endpoint a]\nauth = none\n",
-		  "2: [endpoint a]: not a path, expected such as /ws/events or /ws/{user_id}" },
+		  "1: [endpoint a]: not a path, expected such as /ws/events or /ws/{user_id}" },
 		{ "[endpoint /a/{b}/{c}]\nauth = none\n",
-		  "2: [endpoint /a/{b}/{c}]: not a path, expected such as /ws/events or "
+		  "1: [endpoint /a/{b}/{c}]: not a path, expected such as /ws/events or "
 		  "/ws/{user_id}" },
 		{ "[endpoint /a]\nauth = user\n",
 		  "2: [endpoint /a] /a does not name the user that auth = user asks for, as "
@@ -636,6 +636,18 @@ Test(conf, endpoints_that_do_not_go_together_are_refused_with_line_and_reason)
 
 	for (size_t i = 0; i < HC_ARRAY_LEN(rows); i++)
 		assert_refused(rows[i].text, rows[i].message);
+}
+
+Test(conf, a_section_without_options_is_an_endpoint_too)
+{
+	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	cr_assert_eq(load_text(&conf, "[endpoint /a]\n# nothing\n[endpoint /b]", &fault), 0, "%s",
+		     fault.message);
+	cr_expect_str_eq(conf->endpoints.items[conf->endpoints.n - 2].path, "/a");
+	cr_expect_str_eq(conf->endpoints.items[conf->endpoints.n - 1].path, "/b");
+	cr_expect_str_eq(conf->endpoints.items[conf->endpoints.n - 1].events.items[0], "*");
 }
 
 Test(conf, an_endpoint_may_take_the_path_of_one_that_is_not_enabled)
