@@ -91,21 +91,36 @@ static bool check_events(const struct hc_session *session, const json_t *events,
 	return true;
 }
 
-/* Patterns that are there already need no room. */
-static bool check_room(const struct hc_session *session, const json_t *events,
+/* What is there already needs no room. */
+static bool is_new(const struct hc_session *session, enum hc_subscribed_by by, const json_t *text)
+{
+	return !session->subscription ||
+	       !hc_subscription_has(session->subscription, by, text_of(text));
+}
+
+static bool check_room(const struct hc_session *session, size_t n_new, const char *field,
 		       struct hc_fault *fault)
 {
-	const struct hc_subscription *subscription = session->subscription;
 	size_t max = session->hub->conf->clients.patterns_max;
-	size_t n = subscription ? hc_subscription_count(subscription) : 0;
+	size_t n = session->subscription ? hc_subscription_count(session->subscription) : 0;
+
+	if (n + n_new <= max)
+		return true;
+	hc_fault_set(
+		fault, HC_FAULT_INVALID_PARAMS,
+		"%zu patterns and channels would be too many, at most %zu a client are allowed",
+		n + n_new, max);
+	hc_fault_at(fault, hc_str(field));
+	return false;
+}
+
+static size_t count_new(const struct hc_session *session, const json_t *events)
+{
+	size_t n = 0;
 
 	for (size_t i = 0; i < json_array_size(events); i++)
-		n += !subscription || !hc_subscription_has(subscription, HC_BY_PATTERN,
-							   text_of(json_array_get(events, i)));
-	if (n <= max)
-		return true;
-	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "at most %zu patterns a client", max);
-	return false;
+		n += is_new(session, HC_BY_PATTERN, json_array_get(events, i));
+	return n;
 }
 
 static void answer_events(struct hc_session *session, const char *action, const json_t *events)
@@ -130,7 +145,8 @@ static bool subscribe_events(struct hc_session *session, const json_t *message,
 {
 	const json_t *events = json_object_get(message, "events");
 
-	if (!check_events(session, events, fault) || !check_room(session, events, fault))
+	if (!check_events(session, events, fault) ||
+	    !check_room(session, count_new(session, events), "events", fault))
 		return false;
 	if (!need_subscription(session))
 		return true;
@@ -228,7 +244,10 @@ static bool subscribe_channel(struct hc_session *session, const json_t *message,
 {
 	struct hc_str channel;
 
-	if (!read_channel(session, message, &channel, fault))
+	if (!read_channel(session, message, &channel, fault) ||
+	    !check_room(session,
+			is_new(session, HC_BY_CHANNEL, json_object_get(message, "channel")),
+			"channel", fault))
 		return false;
 	if (!need_subscription(session))
 		return true;

@@ -256,11 +256,29 @@ Test(message, patterns_are_limited_and_those_already_there_count_once)
 	max = talk.test.conf->clients.patterns_max;
 	expect_taken(&talk, "subscribe", 0, max);
 	list_patterns(&said, "subscribe", max, 1);
-	expect_fault(&talk, said.data, "invalid_params", NULL);
+	expect_fault(&talk, said.data, "invalid_params", "/events");
 	expect_taken(&talk, "subscribe", 0, max);
 	cr_expect_eq(hc_subscription_count(talk.client.session.subscription), max);
 	expect_taken(&talk, "unsubscribe", 1, max - 1);
 	cr_expect_eq(hc_subscription_count(talk.client.session.subscription), 1);
 	expect_taken(&talk, "subscribe", max, max - 1);
+	end(&talk);
+}
+
+Test(message, channels_count_as_patterns_do)
+{
+	struct talk talk;
+	size_t max;
+
+	begin(&talk, "/ws/events");
+	max = talk.test.conf->clients.patterns_max;
+	expect_taken(&talk, "subscribe", 0, max - 1);
+	expect_answer(&talk, "{\"type\":\"subscribe\",\"channel\":\"jobs\"}",
+		      "{\"type\":\"subscribed\",\"channel\":\"jobs\"}");
+	expect_fault(&talk, "{\"type\":\"subscribe\",\"channel\":\"alerts\"}", "invalid_params",
+		     "/channel");
+	expect_answer(&talk, "{\"type\":\"subscribe\",\"channel\":\"jobs\"}",
+		      "{\"type\":\"subscribed\",\"channel\":\"jobs\"}");
+	cr_expect_eq(hc_subscription_count(talk.client.session.subscription), max);
 	end(&talk);
 }
