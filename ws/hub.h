@@ -63,9 +63,10 @@ struct hc_hub {
 	struct hc_mend mend;
 	uint64_t lost[HC_LOST_MAX_]; /* events, by stage */
 	struct hc_stats stats;
-	uint64_t serial;     /* the last one given, see hc_hub_next_serial() */
-	uint64_t shown;	     /* the slot up to which clients have been shown everything */
-	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t serial;	       /* the last one given, see hc_hub_next_serial() */
+	uint64_t shown;		       /* the slot up to which clients have been shown everything */
+	uint64_t started_ns;	       /* CLOCK_MONOTONIC */
+	int64_t certificate_ends_unix; /* that of TLS; 0: there is none */
 	bool draining;
 };
 

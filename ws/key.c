@@ -31,7 +31,7 @@ const char *hc_key_algorithm(const struct hc_key *key)
 
 static int refuse(struct hc_fault *fault, const char *path, const char *why)
 {
-	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "key file %s %s", path, why);
+	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "[auth] key_file: %s: %s", path, why);
 	return -EINVAL;
 }
 

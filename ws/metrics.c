@@ -364,6 +364,16 @@ static void write_catchup(struct hc_buffer *text, const char *name,
 	hc_exposition_count(text, name, (struct hc_label){ "state", "waiting" }, n_waiting);
 }
 
+/* ---- TLS ---------------------------------------------------------------------------------- */
+
+static void write_certificate(struct hc_buffer *text, const char *name,
+			      const struct hc_metrics *metrics)
+{
+	if (metrics->hub->certificate_ends_unix)
+		hc_exposition_value(text, name, HC_LABEL_NONE,
+				    (double)metrics->hub->certificate_ends_unix);
+}
+
 /* ---- peers -------------------------------------------------------------------------------- */
 
 static void write_peers(struct hc_buffer *text, const char *name, const struct hc_metrics *metrics)
@@ -495,6 +505,8 @@ static const struct family families[] = {
 	  write_retained },
 	{ "hostcast_catchup_jobs", "gauge", "Reads of the log for clients, by state.",
 	  write_catchup },
+	{ "hostcast_tls_certificate_expiry_timestamp_seconds", "gauge",
+	  "Until when the certificate is valid, in seconds since 1970.", write_certificate },
 	{ "hostcast_peers", "gauge", "Programs on the UNIX socket, by role.", write_peers },
 	{ "hostcast_loader_connected", "gauge", "Whether the loader is connected.", write_loader },
 	{ "hostcast_component_healthy", "gauge",

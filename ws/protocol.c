@@ -424,16 +424,33 @@ static void fill_liveness(lws_retry_bo_t *ret, uint32_t pong_timeout_ms)
 	ret->secs_since_valid_ping = (uint16_t)(hangup_s * 2 / 3);
 }
 
+/* The certificate for connections from now on. */
+static void set_tls(struct hc_protocol *protocol, struct hc_tls *tls)
+{
+	const char *path = protocol->hub->conf->tls.certificate;
+
+	(void)hc_tls_free(protocol->tls);
+	protocol->tls = tls;
+	protocol->hub->certificate_ends_unix = hc_tls_ends_unix(tls);
+	if (hc_tls_has_expired(tls))
+		hc_warn("[tls] certificate: %s has expired: clients will refuse it", path);
+}
+
 static int open_tls(struct hc_protocol *protocol, struct lws_context_creation_info *info,
 		    struct hc_fault *fault)
 {
 	const struct hc_conf *conf = protocol->hub->conf;
+	struct hc_tls *tls;
+	int r;
 
 	if (!conf->tls.listen[0])
 		return 0;
 	info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info->alpn = "http/1.1"; /* over HTTP/2 the library skips the upgrade check */
-	return hc_tls_new(&protocol->tls, conf->tls.certificate, conf->tls.key, fault);
+	r = hc_tls_new(&tls, conf->tls.certificate, conf->tls.key, fault);
+	if (!r)
+		set_tls(protocol, tls);
+	return r;
 }
 
 static bool open_vhosts(struct hc_protocol *protocol, struct lws_context_creation_info *info)
@@ -488,10 +505,15 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 	return 0;
 }
 
+const struct hc_tls *hc_protocol_tls(const struct hc_protocol *protocol)
+{
+	return protocol->tls;
+}
+
 void hc_protocol_reconfigure(struct hc_protocol *protocol, struct hc_tls *tls)
 {
-	(void)hc_tls_free(protocol->tls);
-	protocol->tls = tls;
+	if (tls)
+		set_tls(protocol, tls);
 	/* The library reads it when it sets a connection's next timer. */
 	fill_liveness(&protocol->liveness, protocol->hub->conf->clients.pong_timeout_ms);
 }

@@ -21,9 +21,12 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
  */
 void hc_protocol_adopt(struct hc_protocol *protocol, int fd, bool is_tls);
 
+/** hc_protocol_tls() - the certificate that new connections are shown; NULL without TLS */
+const struct hc_tls *hc_protocol_tls(const struct hc_protocol *protocol);
+
 /**
  * hc_protocol_reconfigure() - the hub has another configuration
- * @tls: the certificate for new connections, consumed; NULL without TLS
+ * @tls: the certificate for new connections, consumed; NULL: as before
  */
 void hc_protocol_reconfigure(struct hc_protocol *protocol, struct hc_tls *tls);
 

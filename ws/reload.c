@@ -22,9 +22,34 @@ struct preparation {
 	struct hc_endpoints *endpoints;
 };
 
+/*
+ * Whether TLS is served at all, only a restart changes. A certificate that has expired is better
+ * than none, but not better than one that has not.
+ */
+static int prepare_tls(struct hc_tls **ret, const struct hc_tls *before, const struct hc_conf *conf,
+		       struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_tls_freep) struct hc_tls *tls = NULL;
+	int r;
+
+	if (!before || !conf->tls.listen[0])
+		return 0;
+	r = hc_tls_new(&tls, conf->tls.certificate, conf->tls.key, fault);
+	if (r < 0)
+		return r;
+	if (hc_tls_has_expired(tls) && !hc_tls_has_expired(before)) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
+			     "[tls] certificate: %s has expired, and the one in use has not",
+			     conf->tls.certificate);
+		return -EINVAL;
+	}
+	*ret = hc_take(tls);
+	return 0;
+}
+
 /* Whatever can fail, in an order that can be undone. */
-static int prepare(struct hc_hub *hub, const struct hc_conf *conf, struct preparation *ret,
-		   struct hc_fault *fault)
+static int prepare(struct hc_hub *hub, const struct hc_conf *conf, const struct hc_tls *before,
+		   struct preparation *ret, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_tls_freep) struct hc_tls *tls = NULL;
 	HC_CLEANUP(hc_endpoints_unrefp) struct hc_endpoints *endpoints = NULL;
@@ -33,8 +58,7 @@ static int prepare(struct hc_hub *hub, const struct hc_conf *conf, struct prepar
 	r = hc_endpoints_new(&endpoints, hub->types, &conf->endpoints, hub->conf->hub.prefix);
 	if (r < 0)
 		return r;
-	if (hub->conf->tls.listen[0]) /* as it is, not as it will be after a restart */
-		r = hc_tls_new(&tls, conf->tls.certificate, conf->tls.key, fault);
+	r = prepare_tls(&tls, before, conf, fault);
 	if (!r)
 		r = hc_admission_configure(hub->admission, conf);
 	if (r < 0)
@@ -66,7 +90,7 @@ int hc_reload(struct hc_hub *hub, struct hc_protocol *protocol, struct hc_conf *
 	int r = hc_conf_load(&revised, path, fault);
 
 	if (!r)
-		r = prepare(hub, revised, &prepared, fault);
+		r = prepare(hub, revised, hc_protocol_tls(protocol), &prepared, fault);
 	if (r < 0) {
 		if (!fault->message[0])
 			hc_fault_set(fault, HC_FAULT_INTERNAL, "%s", strerror(-r));

@@ -47,12 +47,15 @@ static int fail(struct hc_fault *fault, const char *option, const char *path, co
 	return -EINVAL;
 }
 
-static int fail_openssl(struct hc_fault *fault, const char *option, const char *path)
+static int fail_openssl(struct hc_fault *fault, const char *option, const char *path,
+			const char *why)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
 
 	ERR_clear_error();
-	return fail(fault, option, path, reason ? reason : "is not what it should be");
+	hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "[tls] %s: %s: %s (%s)", option, path, why,
+		     reason ? reason : "without a reason");
+	return -EINVAL;
 }
 
 static int read_certificates(struct hc_tls *tls, const char *path, struct hc_fault *fault)
@@ -64,7 +67,7 @@ static int read_certificates(struct hc_tls *tls, const char *path, struct hc_fau
 		return fail(fault, "certificate", path, strerror(errno));
 	tls->certificate = PEM_read_X509_AUX(file, NULL, NULL, NULL);
 	if (!tls->certificate)
-		return fail_openssl(fault, "certificate", path);
+		return fail_openssl(fault, "certificate", path, "is not a certificate in PEM");
 	tls->chain = sk_X509_new_null();
 	while (tls->chain && (next = PEM_read_X509(file, NULL, NULL, NULL))) {
 		if (sk_X509_num(tls->chain) >= CHAIN_MAX || !sk_X509_push(tls->chain, next)) {
@@ -74,7 +77,7 @@ static int read_certificates(struct hc_tls *tls, const char *path, struct hc_fau
 	}
 	/* It ends where there is no further "-----BEGIN"; anything else is a broken one. */
 	if (!tls->chain || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		return fail_openssl(fault, "certificate", path);
+		return fail_openssl(fault, "certificate", path, "has one that cannot be read");
 	ERR_clear_error();
 	return 0;
 }
@@ -82,24 +85,31 @@ static int read_certificates(struct hc_tls *tls, const char *path, struct hc_fau
 /* A key with a passphrase is an error, and not a question to whoever is at the terminal. */
 static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
+	bool *was_asked = context;
+
 	(void)buffer;
 	(void)size;
 	(void)writing;
-	(void)context;
+	*was_asked = true;
 	return -1;
 }
 
 static int read_key(struct hc_tls *tls, const char *path, struct hc_fault *fault)
 {
 	HC_CLEANUP(fclosep) FILE *file = fopen(path, "re");
+	bool has_passphrase = false;
 	struct stat st;
 
 	if (!file || fstat(fileno(file), &st) < 0)
 		return fail(fault, "key", path, strerror(errno));
 	if (st.st_mode & (S_IROTH | S_IWOTH))
 		return fail(fault, "key", path, "others may read or write it: chmod o= it");
-	tls->key = PEM_read_PrivateKey(file, NULL, no_passphrase, NULL);
-	return tls->key ? 0 : fail_openssl(fault, "key", path);
+	tls->key = PEM_read_PrivateKey(file, NULL, no_passphrase, &has_passphrase);
+	if (tls->key)
+		return 0;
+	return fail_openssl(fault, "key", path,
+			    has_passphrase ? "has a passphrase: \"openssl pkey\" takes it off"
+					   : "is not a private key in PEM");
 }
 
 static int check_pair(const struct hc_tls *tls, const char *certificate, const char *key,
@@ -112,9 +122,20 @@ static int check_pair(const struct hc_tls *tls, const char *certificate, const c
 			     certificate);
 		return -EINVAL;
 	}
-	if (X509_cmp_current_time(X509_get0_notAfter(tls->certificate)) < 0)
-		return fail(fault, "certificate", certificate, "has expired");
 	return 0;
+}
+
+/* What OpenSSL would refuse in every handshake, such as a key that is too short. */
+static int check_strength(const struct hc_tls *tls, const char *certificate, struct hc_fault *fault)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	bool is_strong = context && SSL_CTX_use_cert_and_key(context, tls->certificate, tls->key,
+							     tls->chain, 1) == 1;
+
+	SSL_CTX_free(context);
+	if (is_strong)
+		return 0;
+	return fail_openssl(fault, "certificate", certificate, "is of no use to clients");
 }
 
 int hc_tls_new(struct hc_tls **ret, const char *certificate, const char *key,
@@ -125,6 +146,9 @@ int hc_tls_new(struct hc_tls **ret, const char *certificate, const char *key,
 
 	if (!tls)
 		return -ENOMEM;
+	if (!certificate[0] || !key[0])
+		return fail(fault, certificate[0] ? "key" : "certificate", "\"\"",
+			    "must be set with [tls] listen");
 	ERR_clear_error();
 	r = read_certificates(tls, certificate, fault);
 	if (!r)
@@ -132,8 +156,24 @@ int hc_tls_new(struct hc_tls **ret, const char *certificate, const char *key,
 	if (!r)
 		r = check_pair(tls, certificate, key, fault);
 	if (!r)
+		r = check_strength(tls, certificate, fault);
+	if (!r)
 		*ret = hc_take(tls);
 	return r;
+}
+
+int64_t hc_tls_ends_unix(const struct hc_tls *tls)
+{
+	struct tm end;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(tls->certificate), &end) != 1)
+		return 0;
+	return timegm(&end);
+}
+
+bool hc_tls_has_expired(const struct hc_tls *tls)
+{
+	return X509_cmp_current_time(X509_get0_notAfter(tls->certificate)) < 0;
 }
 
 /* ---- connections -------------------------------------------------------------------------- */

@@ -21,11 +21,19 @@ struct ssl_ctx_st; /* SSL_CTX */
  * @certificate: PEM file: the certificate, and behind it those that lead to a root
  * @key:         PEM file, without a passphrase; refused if anybody may read or write it
  * @fault:       which of the two is wrong, and how
+ *
+ * One that has expired is taken: a hub that does not start would help nobody.
  */
 int hc_tls_new(struct hc_tls **ret, const char *certificate, const char *key,
 	       struct hc_fault *fault);
 struct hc_tls *hc_tls_free(struct hc_tls *tls);
 HC_DEFINE_CLEANUP(struct hc_tls *, hc_tls_free);
+
+/** hc_tls_ends_unix() - until when its certificate is valid, in seconds since 1970 */
+int64_t hc_tls_ends_unix(const struct hc_tls *tls);
+
+/** hc_tls_has_expired() - clients will not take it any more */
+bool hc_tls_has_expired(const struct hc_tls *tls);
 
 /**
  * hc_tls_apply() - set up a context for what is said above

@@ -173,6 +173,37 @@ def test_new_connections_see_the_new_certificate_and_old_ones_go_on(new_hub):
         with hub.tls_client() as young:
             assert young.ask({"type": "ping"}) == {"type": "pong"}
 
+        # Nor does one that has expired take the place of one that has not.
+        hub.make_certificate("late")
+        hub.expire_certificate()
+        assert "has expired" in reload(hub, "everything stays as it is")
+        assert shown_certificate(hub) == second
+
+
+def test_a_certificate_that_has_expired_is_shown_while_there_is_no_better_one(new_hub):
+    hub = new_hub(start=False)
+    hub.make_certificate("late")
+    hub.expire_certificate()
+    hub.configure({"tls": hub.tls_options()})
+    hub.start()
+    assert "has expired: clients will refuse it" in hub.process.output
+    assert "has expired" in reload(hub, "reloaded")
+    expired = shown_certificate(hub)
+    hub.make_certificate("good")
+    assert "has expired" not in reload(hub, "reloaded")
+    assert shown_certificate(hub) != expired
+
+
+def test_tls_goes_on_until_the_restart_that_ends_it(new_hub):
+    hub = new_hub(start=False)
+    hub.make_certificate("first")
+    hub.configure({"tls": hub.tls_options()})
+    hub.start()
+    certificate = shown_certificate(hub)
+    hub.configure({})
+    assert "[tls] listen" in reload(hub, "only a restart changes")
+    assert shown_certificate(hub) == certificate
+
 
 def test_a_key_of_tokens_is_replaced(new_hub):
     hub = new_hub({"endpoint /ws/mine": {"auth": "token"}})

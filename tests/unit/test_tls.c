@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
@@ -160,30 +161,65 @@ Test(tls, what_is_wrong_is_told)
 	write_key(files.key, other, NULL);
 	expect_refused(&files, "is not the key of the certificate");
 	write_key(files.key, other, "secret");
-	expect_refused(&files, "[tls] key");
+	expect_refused(&files, "has a passphrase");
 	EVP_PKEY_free(other);
 
-	write_files(&files, "old", false, -1, 0);
-	expect_refused(&files, "has expired");
 	write_files(&files, "long", false, 30, 17);
 	expect_refused(&files, "too many");
 
 	write_files(&files, "cut", false, 30, 1);
 	cr_assert_eq(cut_off(files.certificate, 100), 0);
-	expect_refused(&files, "[tls] certificate");
+	expect_refused(&files, "has one that cannot be read");
 	write_files(&files, "ok", false, 30, 0);
 	file = create(files.key);
 	fputs("nonsense\n", file);
 	fclose(file);
 	cr_assert_eq(chmod(files.key, 0600), 0);
-	expect_refused(&files, "[tls] key");
+	expect_refused(&files, "is not a private key in PEM");
 	fclose(create(files.certificate));
-	expect_refused(&files, "[tls] certificate");
+	expect_refused(&files, "is not a certificate in PEM");
 	unlink(files.certificate);
 	expect_refused(&files, "No such file");
 	write_files(&files, "ok", false, 30, 0);
 	unlink(files.key);
 	expect_refused(&files, "No such file");
+	files.key[0] = '\0';
+	expect_refused(&files, "[tls] key: \"\": must be set");
+	test_dir_remove(files.dir);
+}
+
+/* It would be taken, and every handshake fail. */
+Test(tls, a_key_that_is_too_short_is_refused)
+{
+	struct files files = files_open();
+	EVP_PKEY *key = EVP_RSA_gen(1024);
+	FILE *file = create(files.certificate);
+	X509 *certificate = make_certificate(key, "short", 30);
+
+	cr_assert_eq(PEM_write_X509(file, certificate), 1);
+	fclose(file);
+	write_key(files.key, key, NULL);
+	expect_refused(&files, "key too small");
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	test_dir_remove(files.dir);
+}
+
+Test(tls, knows_until_when_a_certificate_is_valid)
+{
+	static const long days[] = { -1, 1, 30, 36500 };
+	struct files files = files_open();
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(days); i++) {
+		int64_t now = time(NULL);
+		struct hc_tls *tls;
+
+		write_files(&files, "x", false, days[i], 0);
+		tls = load(&files);
+		cr_expect_eq(hc_tls_has_expired(tls), days[i] < 0);
+		cr_expect_leq(llabs(hc_tls_ends_unix(tls) - now - days[i] * DAY_S), 10);
+		(void)hc_tls_free(tls);
+	}
 	test_dir_remove(files.dir);
 }
 

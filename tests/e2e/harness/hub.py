@@ -61,6 +61,12 @@ class Hub:
                         "-out", str(self.run / "tls.crt")], check=True, capture_output=True)
         (self.run / "tls.key").chmod(0o600)
 
+    def expire_certificate(self):
+        """It ended yesterday."""
+        subprocess.run(["openssl", "x509", "-in", str(self.run / "tls.crt"), "-days", "-1",
+                        "-signkey", str(self.run / "tls.key"), "-out", str(self.run / "tls.crt")],
+                       check=True, capture_output=True)
+
     def tls_options(self):
         self.tls_port = self.tls_port or ports.take()
         return {"listen": "127.0.0.1", "port": self.tls_port.number,
