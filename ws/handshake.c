@@ -14,7 +14,7 @@
 #include "ws/handshake.h"
 
 #define PATH_BYTES_MAX	     256  /* no endpoint is longer */
-#define ARGUMENT_BYTES_MAX   4352 /* "token=" and the longest token */
+#define ARGUMENT_BYTES_MAX   4352 /* "token=" and the longest token; many types of a stream */
 #define PROTOCOLS_BYTES_MAX  128  /* the library refuses longer lists */
 #define COOKIES_BYTES_MAX    8192 /* of all cookies for this host */
 #define HOST_BYTES_MAX	     300  /* a name of 253, a port */
@@ -23,47 +23,46 @@
 #define CONNECTION_BYTES_MAX 128 /* the library refuses longer ones */
 #define KEY_LEN		     24	 /* characters: 16 bytes in base64 */
 
-#define DEFINE_REFUSAL(name, status, code, detail, header) \
-	static const struct hc_refusal name = { status, code, detail, header }
-
-DEFINE_REFUSAL(bad_host, "400 Bad Request", "malformed", "there must be one Host", "");
-DEFINE_REFUSAL(bad_connection, "400 Bad Request", "malformed", "Connection must name Upgrade", "");
-DEFINE_REFUSAL(bad_key, "400 Bad Request", "malformed",
-	       "Sec-WebSocket-Key must be 16 bytes in base64", "");
-DEFINE_REFUSAL(bad_protocol, "400 Bad Request", "invalid_params",
-	       "the subprotocols here are " HC_SUBPROTOCOL ", " HC_SUBPROTOCOL_CLOUDEVENTS
-	       " and none; ticket.<ticket> stands beside one of them",
-	       "");
-DEFINE_REFUSAL(
+HC_DEFINE_REFUSAL(bad_host, "400 Bad Request", "malformed", "there must be one Host", "");
+HC_DEFINE_REFUSAL(bad_connection, "400 Bad Request", "malformed", "Connection must name Upgrade",
+		  "");
+HC_DEFINE_REFUSAL(bad_key, "400 Bad Request", "malformed",
+		  "Sec-WebSocket-Key must be 16 bytes in base64", "");
+HC_DEFINE_REFUSAL(bad_protocol, "400 Bad Request", "invalid_params",
+		  "the subprotocols here are " HC_SUBPROTOCOL ", " HC_SUBPROTOCOL_CLOUDEVENTS
+		  " and none; ticket.<ticket> stands beside one of them",
+		  "");
+HC_DEFINE_REFUSAL(
 	query_token, "400 Bad Request", "invalid_params",
 	"a token in the URL is not taken here: send it in Authorization, in a cookie or as the "
 	"first message",
 	"");
-DEFINE_REFUSAL(bad_origin, "403 Forbidden", "forbidden",
-	       "pages of this origin may not connect: [clients] origins lists those that may", "");
-DEFINE_REFUSAL(bad_since, "400 Bad Request", "invalid_params",
-	       "since must be a position, <epoch>-<sequence>", "");
-DEFINE_REFUSAL(no_endpoint, "404 Not Found", "not_found", "there is no such endpoint", "");
-DEFINE_REFUSAL(bad_method, "405 Method Not Allowed", "method_not_allowed",
-	       "only GET opens a WebSocket or a stream", "Allow: GET\r\n");
-DEFINE_REFUSAL(no_upgrade, "426 Upgrade Required", "upgrade_required",
-	       "this is a WebSocket endpoint", "Upgrade: websocket\r\n");
-DEFINE_REFUSAL(bad_version, "426 Upgrade Required", "upgrade_required",
-	       "the WebSocket version must be 13", "Sec-WebSocket-Version: 13\r\n");
-DEFINE_REFUSAL(too_long, "431 Request Header Fields Too Large", "too_large",
-	       "the path, an argument or a header is too long", "");
-DEFINE_REFUSAL(draining, "503 Service Unavailable", "unavailable", "the hub is stopping: try again",
-	       "Retry-After: 1\r\n");
-DEFINE_REFUSAL(full, "503 Service Unavailable", "unavailable",
-	       "there are as many clients as may be: try again later", "Retry-After: 10\r\n");
-DEFINE_REFUSAL(full_address, "503 Service Unavailable", "unavailable",
-	       "there are as many clients from your address as may be: close one of them",
-	       "Retry-After: 10\r\n");
-DEFINE_REFUSAL(full_user, "503 Service Unavailable", "unavailable",
-	       "there are as many clients of your user as may be: close one of them",
-	       "Retry-After: 10\r\n");
-DEFINE_REFUSAL(bad_http, "505 HTTP Version Not Supported", "malformed",
-	       "a WebSocket needs HTTP/1.1", "");
+HC_DEFINE_REFUSAL(bad_origin, "403 Forbidden", "forbidden",
+		  "pages of this origin may not connect: [clients] origins lists those that may",
+		  "");
+HC_DEFINE_REFUSAL(bad_since, "400 Bad Request", "invalid_params",
+		  "since must be a position, <epoch>-<sequence>", "");
+HC_DEFINE_REFUSAL(no_endpoint, "404 Not Found", "not_found", "there is no such endpoint", "");
+HC_DEFINE_REFUSAL(bad_method, "405 Method Not Allowed", "method_not_allowed",
+		  "only GET opens a WebSocket or a stream", "Allow: GET\r\n");
+HC_DEFINE_REFUSAL(no_upgrade, "426 Upgrade Required", "upgrade_required",
+		  "this is a WebSocket endpoint", "Upgrade: websocket\r\n");
+HC_DEFINE_REFUSAL(bad_version, "426 Upgrade Required", "upgrade_required",
+		  "the WebSocket version must be 13", "Sec-WebSocket-Version: 13\r\n");
+HC_DEFINE_REFUSAL(too_long, "431 Request Header Fields Too Large", "too_large",
+		  "the path, an argument or a header is too long", "");
+HC_DEFINE_REFUSAL(draining, "503 Service Unavailable", "unavailable",
+		  "the hub is stopping: try again", "Retry-After: 1\r\n");
+HC_DEFINE_REFUSAL(full, "503 Service Unavailable", "unavailable",
+		  "there are as many clients as may be: try again later", "Retry-After: 10\r\n");
+HC_DEFINE_REFUSAL(full_address, "503 Service Unavailable", "unavailable",
+		  "there are as many clients from your address as may be: close one of them",
+		  "Retry-After: 10\r\n");
+HC_DEFINE_REFUSAL(full_user, "503 Service Unavailable", "unavailable",
+		  "there are as many clients of your user as may be: close one of them",
+		  "Retry-After: 10\r\n");
+HC_DEFINE_REFUSAL(bad_http, "505 HTTP Version Not Supported", "malformed",
+		  "a WebSocket needs HTTP/1.1", "");
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
@@ -75,8 +74,7 @@ static bool header_is(struct lws *wire, enum lws_token_indexes header, const cha
 	return lws_hdr_copy(wire, text, sizeof(text), header) > 0 && !strcmp(text, value);
 }
 
-/* One, and no NUL in it, which the library lets through (RFC 9110 section 5.5, 9112 section 3.2).
- */
+/* One, without a NUL, which the library lets through (RFC 9110 section 5.5, 9112 section 3.2). */
 static bool has_one_host(struct lws *wire)
 {
 	char host[HOST_BYTES_MAX];
@@ -229,9 +227,10 @@ static const struct hc_refusal *read_since(struct hc_handshake *ret, const char 
 }
 
 /* Arguments that are not ours are not ours to judge. */
-static const struct hc_refusal *read_argument(struct hc_handshake *ret, const struct hc_hub *hub,
-					      const char *argument)
+static const struct hc_refusal *read_argument(void *user, char *argument, const struct hc_hub *hub)
 {
+	struct hc_handshake *ret = user;
+
 	if (starts_with(argument, "since="))
 		return read_since(ret, argument + strlen("since="));
 	if (!starts_with(argument, "token="))
@@ -242,21 +241,22 @@ static const struct hc_refusal *read_argument(struct hc_handshake *ret, const st
 	return NULL;
 }
 
-static const struct hc_refusal *read_arguments(struct hc_handshake *ret, const struct hc_hub *hub,
-					       struct lws *wire)
+const struct hc_refusal *hc_handshake_read_arguments(struct lws *wire, hc_argument_fn *read,
+						     void *user, const struct hc_hub *hub)
 {
 	const struct hc_refusal *refusal = NULL;
 	char argument[ARGUMENT_BYTES_MAX];
 
 	for (int i = 0; !refusal; i++) {
+		/* An empty one has no length either, as what is behind the last. */
 		int len = lws_hdr_fragment_length(wire, WSI_TOKEN_HTTP_URI_ARGS, i);
 
-		if (!len)
-			break;
+		if (len >= (int)sizeof(argument))
+			return &too_long;
 		if (lws_hdr_copy_fragment(wire, argument, sizeof(argument), WSI_TOKEN_HTTP_URI_ARGS,
 					  i) < 0)
-			return &too_long;
-		refusal = read_argument(ret, hub, argument);
+			break;
+		refusal = read(user, argument, hub);
 	}
 	return refusal;
 }
@@ -284,8 +284,19 @@ static const struct hc_refusal *read_credential(struct hc_handshake *ret, const 
 	read_authorization(ret, wire);
 	refusal = read_protocols(ret, wire);
 	if (!refusal)
-		refusal = read_arguments(ret, hub, wire);
+		refusal = hc_handshake_read_arguments(wire, read_argument, ret, hub);
 	return refusal ? refusal : read_cookies(ret, wire);
+}
+
+/* Who it is, once it is known what it wants. */
+static const struct hc_refusal *read_client(struct hc_handshake *ret, const struct hc_hub *hub,
+					    struct lws *wire)
+{
+	const struct hc_refusal *refusal = read_origin(ret, hub, wire);
+
+	if (!refusal)
+		refusal = read_credential(ret, hub, wire);
+	return !refusal && hub->draining ? &draining : refusal;
 }
 
 bool hc_handshake_wants_deflate(const struct hc_hub *hub, struct lws *wire)
@@ -309,13 +320,9 @@ const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struc
 	if (!refusal)
 		refusal = check_request(wire);
 	if (!refusal)
-		refusal = read_origin(ret, hub, wire);
-	if (!refusal)
-		refusal = read_credential(ret, hub, wire);
+		refusal = read_client(ret, hub, wire);
 	if (!refusal && hc_handshake_wants_deflate(hub, wire))
 		ret->encoding.framing = HC_FRAMING_DEFLATE;
-	if (!refusal && hub->draining)
-		refusal = &draining;
 	return refusal;
 }
 
@@ -329,11 +336,7 @@ const struct hc_refusal *hc_handshake_read_plain(struct hc_handshake *ret, const
 	if (!refusal && !ret->is_sse)
 		refusal = &no_upgrade;
 	if (!refusal)
-		refusal = read_origin(ret, hub, wire);
-	if (!refusal)
-		refusal = read_credential(ret, hub, wire);
-	if (!refusal && hub->draining)
-		refusal = &draining;
+		refusal = read_client(ret, hub, wire);
 	ret->encoding.framing = HC_FRAMING_SSE;
 	return refusal;
 }

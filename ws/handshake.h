@@ -44,6 +44,13 @@ struct hc_refusal {
 	const char *header; /* a whole header line more, or "" */
 };
 
+#define HC_DEFINE_REFUSAL(name, status, code, detail, header) \
+	static const struct hc_refusal name = { status, code, detail, header }
+
+/** hc_argument_fn - take an argument of the URL, "name=value", or refuse the request for it */
+typedef const struct hc_refusal *hc_argument_fn(void *user, char *argument,
+						const struct hc_hub *hub);
+
 /**
  * hc_handshake_read() - read a request that wants to be upgraded, from the library's tables
  *
@@ -52,8 +59,11 @@ struct hc_refusal {
 const struct hc_refusal *hc_handshake_read(struct hc_handshake *ret, const struct hc_hub *hub,
 					   struct lws *wire);
 
-/** hc_handshake_wants_deflate() - whether its messages are to be deflated: offered and configured
- */
+/** hc_handshake_read_arguments() - one after the other, until one is refused */
+const struct hc_refusal *hc_handshake_read_arguments(struct lws *wire, hc_argument_fn *read,
+						     void *user, const struct hc_hub *hub);
+
+/** hc_handshake_wants_deflate() - whether it offered deflated messages, and may have them */
 bool hc_handshake_wants_deflate(const struct hc_hub *hub, struct lws *wire);
 
 /**

@@ -12,29 +12,23 @@
 #include "ws/entry.h"
 #include "ws/stream.h"
 
-#define ARGUMENT_BYTES_MAX 4352		    /* as in handshake.c */
-#define LAST_EVENT_ID	   "last-event-id:" /* as the library keeps it */
+#define LAST_EVENT_ID "last-event-id:" /* as the library keeps it */
 
-#define DEFINE_REFUSAL(name, status, code, detail, header) \
-	static const struct hc_refusal name = { status, code, detail, header }
-
-DEFINE_REFUSAL(bad_last_event_id, "400 Bad Request", "invalid_params",
-	       "Last-Event-ID must be a position, <epoch>-<sequence>", "");
-DEFINE_REFUSAL(bad_types, "400 Bad Request", "invalid_params",
-	       "types must be patterns with commas between, as job.*,alert.created", "");
-DEFINE_REFUSAL(bad_channel, "400 Bad Request", "invalid_params",
-	       "channel must be the name of a channel: GET /api/channels lists them", "");
-DEFINE_REFUSAL(too_many, "400 Bad Request", "invalid_params",
-	       "these are more patterns than a client may have", "");
-DEFINE_REFUSAL(unauthorized, "401 Unauthorized", "unauthorized", "",
-	       "WWW-Authenticate: Bearer\r\n");
-DEFINE_REFUSAL(bad_token, "401 Unauthorized", "unauthorized", "",
-	       "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
-DEFINE_REFUSAL(forbidden, "403 Forbidden", "forbidden", "", "");
-DEFINE_REFUSAL(too_long, "431 Request Header Fields Too Large", "too_large",
-	       "an argument or a header is too long", "");
-DEFINE_REFUSAL(no_memory, "503 Service Unavailable", "unavailable", "out of memory: try again",
-	       "Retry-After: 1\r\n");
+HC_DEFINE_REFUSAL(bad_last_event_id, "400 Bad Request", "invalid_params",
+		  "Last-Event-ID must be a position, <epoch>-<sequence>", "");
+HC_DEFINE_REFUSAL(bad_types, "400 Bad Request", "invalid_params",
+		  "types must be patterns with commas between, as job.*,alert.created", "");
+HC_DEFINE_REFUSAL(bad_channel, "400 Bad Request", "invalid_params",
+		  "channel must be the name of a channel: GET /api/channels lists them", "");
+HC_DEFINE_REFUSAL(too_many, "400 Bad Request", "invalid_params",
+		  "these are more patterns than a client may have", "");
+HC_DEFINE_REFUSAL(unauthorized, "401 Unauthorized", "unauthorized", "",
+		  "WWW-Authenticate: Bearer\r\n");
+HC_DEFINE_REFUSAL(bad_token, "401 Unauthorized", "unauthorized", "",
+		  "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+HC_DEFINE_REFUSAL(forbidden, "403 Forbidden", "forbidden", "", "");
+HC_DEFINE_REFUSAL(no_memory, "503 Service Unavailable", "unavailable", "out of memory: try again",
+		  "Retry-After: 1\r\n");
 
 /* ---- the request -------------------------------------------------------------------------- */
 
@@ -76,10 +70,10 @@ static const struct hc_refusal *read_types(struct hc_stream_request *request, ch
 	return refusal;
 }
 
-static const struct hc_refusal *read_argument(struct hc_stream_request *request, char *argument,
-					      const struct hc_hub *hub)
+static const struct hc_refusal *read_argument(void *user, char *argument, const struct hc_hub *hub)
 {
 	static const char types[] = "types=", channel[] = "channel=";
+	struct hc_stream_request *request = user;
 
 	if (!strncmp(argument, types, sizeof(types) - 1))
 		return read_types(request, argument + sizeof(types) - 1, hub);
@@ -91,24 +85,7 @@ static const struct hc_refusal *read_argument(struct hc_stream_request *request,
 		       : &bad_channel;
 }
 
-static const struct hc_refusal *read_arguments(struct hc_stream_request *request,
-					       const struct hc_hub *hub, struct lws *wire)
-{
-	const struct hc_refusal *refusal = NULL;
-	char argument[ARGUMENT_BYTES_MAX];
-
-	for (int i = 0; !refusal && lws_hdr_fragment_length(wire, WSI_TOKEN_HTTP_URI_ARGS, i);
-	     i++) {
-		if (lws_hdr_copy_fragment(wire, argument, sizeof(argument), WSI_TOKEN_HTTP_URI_ARGS,
-					  i) < 0)
-			return &too_long;
-		refusal = read_argument(request, argument, hub);
-	}
-	return refusal;
-}
-
-/* A stream cannot send its token later, and is told in HTTP what a WebSocket is told by its close.
- */
+/* A stream sends no token later, and is told in HTTP what a WebSocket is told by its close. */
 static const struct hc_refusal *judge(struct hc_stream_request *request, const struct hc_hub *hub)
 {
 	struct hc_refusal *refusal = &request->refusal;
@@ -138,7 +115,7 @@ const struct hc_refusal *hc_stream_request_read(struct hc_stream_request *reques
 	if (!refusal)
 		refusal = read_last_event_id(&request->handshake, wire);
 	if (!refusal)
-		refusal = read_arguments(request, hub, wire);
+		refusal = hc_handshake_read_arguments(wire, read_argument, request, hub);
 	return refusal ? refusal : judge(request, hub);
 }
 

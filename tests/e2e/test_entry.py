@@ -153,6 +153,12 @@ def test_a_bearer_of_nothing_is_not_anonymous(hub, value):
         assert client.wait_closed()[0] == 4001
 
 
+@pytest.mark.parametrize("query", ["&token=bad", "a=b&&token=bad", ";token=bad", "%74oken=bad"])
+def test_a_token_is_found_wherever_it_stands_in_the_url(hub, query):
+    with hub.client(f"/ws/events?{query}") as client:
+        assert client.wait_closed()[0] == 4001
+
+
 # ---- tickets ------------------------------------------------------------------------------------
 
 def ticket_of(hub, rpc, **more):
