@@ -42,6 +42,5 @@ struct hc_event {
 bool hc_event_read(struct hc_event *ret, const msgpack_object *map, int64_t now_unix_ms,
 		   struct hc_fault *fault);
 
-/** hc_event_pack() - pack the map of @event; the timestamp as RFC 3339 text, unset fields left out
- */
+/** hc_event_pack() - pack the map of @event, without unset fields; its time as RFC 3339 text */
 void hc_event_pack(msgpack_packer *pk, const struct hc_event *event);

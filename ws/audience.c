@@ -190,8 +190,7 @@ static uint64_t skip_unwanted(const struct hc_audience *audience, uint64_t from,
 	return from;
 }
 
-/* The end of the wanted events that lie side by side from @from on and fit one write; at least one.
- */
+/* The end of the wanted events side by side from @from on that fit one write; at least one. */
 static uint64_t run_end(const struct hc_audience *audience, uint64_t from, uint64_t end)
 {
 	uint64_t to = from + 1;

@@ -12,12 +12,10 @@
 
 #include "proto/codec.h"
 
-#define HC_CHANGE_PATHS_MAX 256	  /* that can be told; beyond, everything may have changed */
-#define HC_CHANGE_PATH_MAX  512	  /* bytes of one path; a longer one ends at the map before */
-#define HC_CHANGE_BYTES_MAX 16384 /* of all paths together */
-#define HC_CHANGE_STEPS_MAX \
-	(1 << 17) /* keys looked at: of maps whose order has changed, O(n^2) \
-		   */
+#define HC_CHANGE_PATHS_MAX 256	      /* that can be told; beyond, everything may have changed */
+#define HC_CHANGE_PATH_MAX  512	      /* bytes of one path; a longer one ends at the map before */
+#define HC_CHANGE_BYTES_MAX 16384     /* of all paths together */
+#define HC_CHANGE_STEPS_MAX (1 << 17) /* keys looked at: O(n^2) where their order has changed */
 
 /**
  * hc_change_find() - the paths at which two maps differ

@@ -3,9 +3,8 @@
  * Framings: how a text becomes the bytes that a client reads.
  *
  *   websocket  a text frame
- *   deflate    a text frame whose payload is deflated (RFC 7692), if it is long enough to be worth
- * it sse        Server-Sent Events (HTML, section 9.2): "id: <position>", "data: <text>", an empty
- * line
+ *   deflate    a text frame; a long payload is deflated (RFC 7692)
+ *   sse        Server-Sent Events (HTML, section 9.2): "id: <position>", "data: <text>"
  *
  * A deflated frame stands alone: nothing of it refers to another (server_no_context_takeover), so
  * it is made once and serves every client, as the others do.
@@ -15,9 +14,7 @@
 #include "proto/envelope.h"
 #include "proto/position.h"
 
-#define HC_SSE_RETRY_MS \
-	1000 /* what a client is told at first: wait that long before it returns \
-	      */
+#define HC_SSE_RETRY_MS 1000 /* how long a client is to wait before it comes back */
 
 enum hc_framing { HC_FRAMING_WEBSOCKET, HC_FRAMING_DEFLATE, HC_FRAMING_SSE, HC_FRAMING_MAX_ };
 

@@ -2,12 +2,12 @@
 /*
  * Messages from a client, in both dialects, and the answers to them:
  *
- *   {"action":"subscribe","events":["alert.*"]}       {"action":"subscribed","events":["alert.*"]}
- *   {"action":"unsubscribe","events":["alert.*"]} {"action":"unsubscribed","events":["alert.*"]}
+ *   {"action":"subscribe","events":["alert.*"]}       {"action":"subscribed","events":[...]}
+ *   {"action":"unsubscribe","events":["alert.*"]}     {"action":"unsubscribed","events":[...]}
  *   {"action":"unsubscribe"}                          the same, with all that were subscribed
  *   {"action":"resume","since":"<position>"}          a connection.resumed message
  *   {"action":"authenticate","token":"<JWT>"}         {"action":"authenticated","expires_at":"..."}
- *   {"type":"subscribe","channel":"media_updates"} {"type":"subscribed","channel":"media_updates"}
+ *   {"type":"subscribe","channel":"media_updates"}    {"type":"subscribed","channel":"..."}
  *   {"type":"unsubscribe","channel":"..."}            {"type":"unsubscribed","channel":"..."}
  *   {"type":"ping"}                                   {"type":"pong"}
  *   {"type":"pong"}                                   nothing

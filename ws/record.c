@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One event in memory: a single allocation that holds its msgpack, its addressee and its state key.
- */
+/* A single allocation holds the event as msgpack, its addressee and its state key. */
 #include <stdlib.h>
 
 #include "proto/json.h"

@@ -106,8 +106,7 @@ void hc_ring_encode(struct hc_ring *ring, const struct hc_record *record,
 		buffer->failed = true;
 }
 
-/* A frame there was no memory for is left out of the track: clients take it from the log instead.
- */
+/* A frame there was no memory for is not in the track: clients take it from the log instead. */
 static void append_to_track(struct hc_ring *ring, struct hc_track *track,
 			    const struct hc_event *event)
 {

@@ -28,8 +28,7 @@ int hc_ring_new(struct hc_ring **ret, uint64_t bytes_max, const struct hc_framin
 struct hc_ring *hc_ring_free(struct hc_ring *ring);
 HC_DEFINE_CLEANUP(struct hc_ring *, hc_ring_free);
 
-/** hc_ring_append() - add a committed event and encode it for each track in use; takes a reference
- */
+/** hc_ring_append() - add a committed event, of which it takes a reference, and encode it */
 void hc_ring_append(struct hc_ring *ring, struct hc_record *record);
 
 /** hc_ring_forget() - drop all events; slots and sequences go on */

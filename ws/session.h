@@ -85,8 +85,7 @@ void hc_sessions_check_grants(struct hc_sessions *sessions);
 /** hc_session_move() - it is at another endpoint from now on; for hc_entry_move() */
 void hc_session_move(struct hc_session *session, struct hc_endpoint *to);
 
-/** hc_session_open() - a client has connected; @session has hub, wire, endpoint, encoding, peer set
- */
+/** hc_session_open() - a client has connected; hub, wire, endpoint, encoding and peer are set */
 void hc_session_open(struct hc_session *session);
 
 /**
@@ -131,12 +130,14 @@ bool hc_session_on_fragment(struct hc_session *session);
  */
 bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *filter);
 
-/** hc_session_refilter() - the same with what it has subscribed to, after that or its token changed
- */
+/** hc_session_refilter() - the same, after what it has subscribed to or its token has changed */
 bool hc_session_refilter(struct hc_session *session);
 
-/** hc_session_write() - write whole frames now; the wire must not be blocked. Returns whether it is
- * good still */
+/**
+ * hc_session_write() - write whole frames now; the wire must not be blocked
+ *
+ * Return: whether it is good still.
+ */
 bool hc_session_write(struct hc_session *session, struct hc_str bytes);
 
 /** hc_session_send_text() - send one message, or keep it until the socket takes it */
