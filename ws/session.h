@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "proto/log.h"
 #include "ws/bucket.h"
 #include "ws/hub.h"
 #include "ws/wire.h"
@@ -70,6 +71,7 @@ struct hc_sessions {
 	size_t n;
 	uint64_t next_id;
 	uv_timer_t timer;
+	struct hc_log_limit log_limit; /* of those who are closed for reading nothing */
 };
 
 int hc_sessions_new(struct hc_sessions **ret, struct hc_hub *hub);

@@ -46,8 +46,9 @@ static void check_stall(struct hc_session *session, uint64_t now_ms)
 	if (now_ms - session->progress_ms > timeout_ms + KILL_AFTER_MS) {
 		hc_wire_kill(session->wire);
 	} else if (now_ms - session->progress_ms > timeout_ms && !session->close_code) {
-		hc_notice("client %llu (%s): has read nothing for %u ms, disconnecting",
-			  (unsigned long long)session->id, session->peer, timeout_ms);
+		if (hc_log_limited(&session->hub->sessions->log_limit))
+			hc_notice("client %llu (%s): has read nothing for %u ms, disconnecting",
+				  (unsigned long long)session->id, session->peer, timeout_ms);
 		hc_session_end(session, HC_CLOSE_TOO_SLOW, "too slow");
 	}
 }

@@ -279,3 +279,20 @@ def test_one_user_has_its_share_and_others_theirs(new_hub):
                 except AssertionError:
                     return None
         wait_for(let_in, "the place of the one who left")
+
+
+def test_many_that_do_not_read_are_closed_without_a_line_for_each(new_hub):
+    hub = new_hub({"clients": {"send_buffer": "4K", "stall_timeout": "300ms"}})
+    clients = [hub.raw() for _ in range(20)]
+    for client in clients:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    with hub.rpc() as rpc:
+        def all_are_gone():
+            batch = [progress() for _ in range(32)]
+            for event in batch:
+                event["payload"]["more"] = "x" * 10000
+            rpc.publish(*batch)
+            return rpc.call("status")["clients"] == 0
+        wait_for(all_are_gone, "the stalled clients closed")
+    close_all(clients)
+    assert 1 <= hub.process.output.count("has read nothing") <= 4
