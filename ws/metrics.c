@@ -517,7 +517,6 @@ static const struct family families[] = {
 
 void hc_metrics_write(struct hc_metrics *metrics, struct hc_buffer *text)
 {
-	ask_oldest(metrics);
 	for (size_t i = 0; i < HC_ARRAY_LEN(families); i++) {
 		const struct family *family = &families[i];
 
@@ -525,6 +524,7 @@ void hc_metrics_write(struct hc_metrics *metrics, struct hc_buffer *text)
 		family->write(text, family->name, metrics);
 	}
 	write_process(text);
+	ask_oldest(metrics); /* behind the count of such jobs */
 }
 
 int hc_metrics_new(struct hc_metrics **ret, struct hc_hub *hub)
