@@ -14,7 +14,11 @@
 #include "proto/envelope.h"
 #include "proto/position.h"
 
-#define HC_SSE_RETRY_MS 1000 /* how long a client is to wait before it comes back */
+/*
+ * How long a client is to wait before it comes back: longer than a hub that was killed is away, for
+ * an EventSource that is answered 503 by a proxy meanwhile never comes back.
+ */
+#define HC_SSE_RETRY_MS 3000
 
 enum hc_framing { HC_FRAMING_WEBSOCKET, HC_FRAMING_DEFLATE, HC_FRAMING_SSE, HC_FRAMING_MAX_ };
 

@@ -218,7 +218,7 @@ Test(framing, each_has_its_own_begin_ping_and_end)
 	} cases[] = {
 		{ HC_FRAMING_WEBSOCKET, "\x81\x0f{\"type\":\"ping\"}\x88\x06\x0f\xa8slow" },
 		{ HC_FRAMING_DEFLATE, "\x81\x0f{\"type\":\"ping\"}\x88\x06\x0f\xa8slow" },
-		{ HC_FRAMING_SSE, ": connected\nretry: 1000\nid: 0123456789abcdef-7\n\n"
+		{ HC_FRAMING_SSE, ": connected\nretry: 3000\nid: 0123456789abcdef-7\n\n"
 				  ": ping\n\n: closing, 4008 slow\nretry: 2500\n\n" },
 	};
 

@@ -72,7 +72,7 @@ static void expect_hello(struct test_client *client, uint64_t sequence)
 {
 	char text[100];
 
-	(void)snprintf(text, sizeof(text), ": connected\nretry: 1000\nid: %s-%llu",
+	(void)snprintf(text, sizeof(text), ": connected\nretry: 3000\nid: %s-%llu",
 		       client->session.hub->store->epoch, (unsigned long long)sequence);
 	expect_block(client, text);
 }
@@ -147,7 +147,7 @@ Test(stream, resumes_from_the_ring_and_from_the_log)
 
 		(void)hc_position_format(id, since.epoch, since.sequence);
 		open_stream(&client, &test, NULL, &since);
-		expect_block(&client, ": connected\nretry: 1000");
+		expect_block(&client, ": connected\nretry: 3000");
 		expect_resumed(&client, id, true);
 		for (uint64_t sequence = froms[i] + 1; sequence <= 100; sequence++)
 			expect_event(&client, sequence);
@@ -167,12 +167,12 @@ Test(stream, a_gap_is_told_once_because_its_id_counts)
 	publish(&test, 10);
 	(void)hc_position_format(id, test.hub.store->epoch, 10);
 	open_stream(&client, &test, NULL, &since);
-	expect_block(&client, ": connected\nretry: 1000");
+	expect_block(&client, ": connected\nretry: 3000");
 	expect_resumed(&client, id, false);
 	close_stream(&client);
 	since = position(&test, 10);
 	open_stream(&client, &test, NULL, &since);
-	expect_block(&client, ": connected\nretry: 1000");
+	expect_block(&client, ": connected\nretry: 3000");
 	expect_resumed(&client, id, true);
 	close_stream(&client);
 	test_hub_close(&test);
