@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/log.h"
 #include "ws/endpoint.h"
 
 /* One path that leads to an endpoint: its own or an alias. */
@@ -85,12 +86,14 @@ bool hc_endpoints_find(struct hc_route *ret, struct hc_endpoints *endpoints, str
 
 /* ---- from the configuration ---------------------------------------------------------------- */
 
-static struct hc_filter filter_of(const struct hc_list *patterns, const struct hc_types *types)
+static struct hc_filter filter_of(const char *path, const struct hc_list *patterns,
+				  const struct hc_types *types)
 {
 	struct hc_filter filter = HC_FILTER_NONE;
 
 	for (size_t i = 0; i < patterns->n; i++)
-		(void)hc_filter_add_pattern(&filter, types, hc_str(patterns->items[i]));
+		if (!hc_filter_add_pattern(&filter, types, hc_str(patterns->items[i])))
+			hc_warn("endpoint %s: no event type matches %s", path, patterns->items[i]);
 	return filter;
 }
 
@@ -120,8 +123,8 @@ static int add(struct hc_endpoints *endpoints, const struct hc_types *types,
 		.auth = (enum hc_endpoint_auth)conf->auth,
 		.start = (enum hc_endpoint_start)conf->start,
 		.addressed = (enum hc_endpoint_addressed)conf->addressed,
-		.events = filter_of(&conf->events, types),
-		.always = filter_of(&conf->always, types),
+		.events = filter_of(conf->path, &conf->events, types),
+		.always = filter_of(conf->path, &conf->always, types),
 	};
 	if (!add_way(endpoints, endpoint, conf->path, false))
 		return -ENOMEM;

@@ -129,6 +129,12 @@ def test_the_socket_of_a_killed_hub_is_taken_over(new_hub):
         client.receive()
 
 
+def test_an_endpoint_of_types_that_there_are_not_is_told(new_hub):
+    hub = new_hub({"endpoint /ws/typo": {"events": "jobs.* job.*"}})
+    told = [line for line in hub.process.lines if "endpoint" in line]
+    assert len(told) == 1 and "/ws/typo" in told[0] and "jobs.*" in told[0], hub.process.output
+
+
 def test_something_else_at_the_sockets_path_is_not_removed(new_hub):
     hub = new_hub(start=False)
     hub.socket.write_text("precious")
