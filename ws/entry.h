@@ -14,11 +14,6 @@
 
 struct hc_handshake;
 
-#define HC_CLOSE_UNAUTHORIZED 4001
-#define HC_CLOSE_FULL	      4053
-#define HC_CLOSE_BAD_REQUEST  4500
-#define HC_CLOSE_FORBIDDEN    4503
-
 enum {
 	HC_ENTRY_OK_,
 	HC_ENTRY_E_WAIT,	 /* a token is needed, and none came along */

@@ -17,6 +17,7 @@
 struct hc_entry;
 struct hc_subscription;
 
+/* Close codes: of RFC 6455 section 7.4.1, and ours: from 4500 on coming again does not help. */
 #define HC_CLOSE_NORMAL	       1000
 #define HC_CLOSE_GOING_AWAY    1001
 #define HC_CLOSE_PROTOCOL      1002
@@ -24,9 +25,13 @@ struct hc_subscription;
 #define HC_CLOSE_POLICY	       1008
 #define HC_CLOSE_TOO_BIG       1009
 #define HC_CLOSE_INTERNAL      1011
+#define HC_CLOSE_UNAUTHORIZED  4001
 #define HC_CLOSE_TOO_SLOW      4008
 #define HC_CLOSE_POSITION_LOST 4010
 #define HC_CLOSE_TOO_MANY      4029
+#define HC_CLOSE_FULL	       4053
+#define HC_CLOSE_BAD_REQUEST   4500
+#define HC_CLOSE_FORBIDDEN     4503
 
 struct hc_session {
 	struct hc_hub *hub;
