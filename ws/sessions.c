@@ -4,6 +4,7 @@
  * and who does not read. O(clients) a look, no system call but for those with something unsent.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "proto/clock.h"
@@ -13,6 +14,7 @@
 
 #define LOOK_MS_MIN   50
 #define LOOK_MS_MAX   500
+#define GONE_MIN      128  /* clients that have left memory worth looking for */
 #define KILL_AFTER_MS 1000 /* for the close frame to leave once the socket is known to be stuck */
 
 static bool has_unsent(const struct hc_session *session)
@@ -65,6 +67,19 @@ static uint64_t look_ms(const struct hc_conf *conf)
 	return quarter > LOOK_MS_MAX ? LOOK_MS_MAX : quarter;
 }
 
+/* What many clients had, malloc(3) would keep for others: the system gets it back once they have
+ * gone and nobody follows them. */
+static void give_memory_back(struct hc_sessions *sessions)
+{
+	if (sessions->n > sessions->n_most)
+		sessions->n_most = sessions->n;
+	if (sessions->n == sessions->n_looked && sessions->n_most - sessions->n >= GONE_MIN) {
+		(void)malloc_trim(0);
+		sessions->n_most = sessions->n;
+	}
+	sessions->n_looked = sessions->n;
+}
+
 static void on_look(uv_timer_t *timer)
 {
 	struct hc_hub *hub = timer->data;
@@ -80,6 +95,7 @@ static void on_look(uv_timer_t *timer)
 		session->sent_ms = now_ms;
 		hc_session_ping(session);
 	}
+	give_memory_back(hub->sessions);
 	uv_timer_set_repeat(timer, look_ms(hub->conf)); /* it may have been reloaded */
 }
 
