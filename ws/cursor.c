@@ -3,13 +3,11 @@
 
 #include "proto/log.h"
 #include "ws/cursor.h"
+#include "ws/replay.h"
 #include "ws/resume.h"
 
 #define PUMP_MAX \
 	16 /* writes in one callback, so that one quick reader leaves room for the others */
-#define REPLAY_MAX \
-	(1024 * 1024) /* bytes in one turn of the loop, so that those who are live do not wait \
-			     for a thousand that come back */
 
 /* ---- behind ------------------------------------------------------------------------------- */
 
@@ -105,41 +103,25 @@ static void continue_in_log(struct hc_session *session)
 	hc_catchup_submit(session->hub->catchup, job);
 }
 
-/* Whether this turn of the loop has replayed enough; a turn has a time of its own. */
-static bool is_turn_over(struct hc_hub *hub)
-{
-	uint64_t now_ms = uv_now(hub->loop);
-
-	if (hub->replay.turn_ms != now_ms) {
-		hub->replay.turn_ms = now_ms;
-		hub->replay.bytes = 0;
-	}
-	return hub->replay.bytes > REPLAY_MAX;
-}
-
-static void continue_in_ring(struct hc_session *session)
+size_t hc_cursor_replay(struct hc_session *session)
 {
 	const struct hc_ring *ring = session->hub->ring;
+	size_t written = 0;
 
-	if (is_turn_over(session->hub)) {
-		hc_wire_want_write(session->wire);
-		return;
-	}
 	for (int i = 0; i < PUMP_MAX && session->behind; i++) {
 		struct hc_slice slice;
 
 		if (!hc_audience_slice(session->audience, session->cursor, &slice)) {
 			session->in_log = true;
-			continue_in_log(session);
-			return;
+			break;
 		}
 		if (slice.next == session->cursor && slice.next != hc_ring_next(ring)) {
 			hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-			return;
+			break;
 		}
 		if (slice.bytes.len && !hc_session_write(session, slice.bytes))
-			return;
-		session->hub->replay.bytes += slice.bytes.len;
+			break;
+		written += slice.bytes.len;
 		session->hub->stats.sent.deliveries += slice.n;
 		session->cursor = slice.next;
 		session->sequence = hc_ring_sequence_before(ring, slice.next);
@@ -148,8 +130,7 @@ static void continue_in_ring(struct hc_session *session)
 		else if (hc_wire_is_blocked(session->wire))
 			break;
 	}
-	if (session->behind)
-		hc_wire_want_write(session->wire);
+	return written;
 }
 
 void hc_cursor_continue(struct hc_session *session)
@@ -157,7 +138,7 @@ void hc_cursor_continue(struct hc_session *session)
 	if (session->in_log)
 		continue_in_log(session);
 	else
-		continue_in_ring(session);
+		hc_replay_go_on(session);
 }
 
 bool hc_cursor_deliver(struct hc_session *session, const struct hc_turn *turn,

@@ -21,6 +21,14 @@ bool hc_cursor_deliver(struct hc_session *session, const struct hc_turn *turn,
 /** hc_cursor_continue() - the socket of a client that is behind takes more */
 void hc_cursor_continue(struct hc_session *session);
 
+/**
+ * hc_cursor_replay() - write what it lacks of the ring, as much as its socket takes at once
+ *
+ * It may be up to date then, blocked, in the log because the ring has moved on, or neither.
+ * Return: bytes written.
+ */
+size_t hc_cursor_replay(struct hc_session *session);
+
 void hc_cursor_be_up_to_date(struct hc_session *session);
 
 /** hc_cursor_be_behind() - it goes on with the slot @cursor, and has seen @sequence */

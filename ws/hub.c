@@ -22,6 +22,7 @@
 #include "ws/mend.h"
 #include "ws/metrics.h"
 #include "ws/peer.h"
+#include "ws/replay.h"
 #include "ws/session.h"
 
 /* ---- events ------------------------------------------------------------------------------- */
@@ -238,6 +239,8 @@ static int open_fan_out(struct hc_hub *hub)
 		r = hc_admission_new(&hub->admission, hc_admission_raise_limit(), hub->conf);
 	if (!r)
 		r = hc_sessions_new(&hub->sessions, hub);
+	if (!r)
+		r = hc_replay_new(&hub->replay, hub);
 	return r;
 }
 
@@ -314,6 +317,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->metrics = hc_metrics_free(hub->metrics);
 	hub->health = hc_health_free(hub->health);
 	hub->sessions = hc_sessions_free(hub->sessions);
+	hub->replay = hc_replay_free(hub->replay);
 	hub->writer = hc_writer_free(hub->writer);
 	while (uv_run(hub->loop, UV_RUN_NOWAIT))
 		; /* handles close, and the last jobs end */

@@ -29,6 +29,7 @@ struct hc_keeper;
 struct hc_health;
 struct hc_metrics;
 struct hc_peers;
+struct hc_replay;
 struct hc_sessions;
 
 struct hc_hub {
@@ -42,10 +43,7 @@ struct hc_hub {
 	struct hc_keeper *keeper;
 	struct hc_store *store;
 	struct hc_ring *ring;
-	struct {
-		uint64_t turn_ms; /* loop time */
-		uint64_t bytes;	  /* written since then to those who are behind */
-	} replay;
+	struct hc_replay *replay; /* clients that are behind in the ring */
 	struct hc_state *state;
 	struct hc_latest *latest;
 	struct hc_consumers *consumers;

@@ -12,6 +12,7 @@
 #include "ws/entry.h"
 #include "ws/framing.h"
 #include "ws/greeting.h"
+#include "ws/replay.h"
 #include "ws/resume.h"
 #include "ws/session.h"
 #include "ws/subscription.h"
@@ -348,6 +349,7 @@ bool hc_session_begin(struct hc_session *session, const struct hc_position *sinc
 void hc_session_close(struct hc_session *session)
 {
 	hc_cursor_drop_job(session);
+	hc_replay_leave(session);
 	if (session->audience)
 		hc_audience_leave(session->audience, session);
 	session->audience = NULL;

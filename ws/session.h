@@ -37,6 +37,8 @@ struct hc_session {
 	struct hc_hub *hub;
 	struct lws *wire;
 	struct hc_session *next, **link; /* in the hub's list */
+	struct hc_session *replay_next,
+		**replay_link; /* in the queue of replay.h; link NULL: not */
 	uint64_t id;
 	struct hc_endpoint *endpoint;
 	struct hc_encoding encoding;  /* of its endpoint, unless it asked for another */

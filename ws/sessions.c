@@ -19,7 +19,8 @@
 
 static bool has_unsent(const struct hc_session *session)
 {
-	return session->waiting.len || (session->behind && !session->job) ||
+	return session->waiting.len ||
+	       (session->behind && !session->job && !session->replay_link) ||
 	       hc_wire_is_blocked(session->wire);
 }
 

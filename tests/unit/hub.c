@@ -10,6 +10,7 @@
 #include "ws/admission.h"
 #include "ws/frame.h"
 #include "ws/message.h"
+#include "ws/replay.h"
 
 #define TURNS_MAX 1000000 /* of the loop until it settles: more, and something spins */
 
@@ -158,6 +159,7 @@ static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 		hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->framing), 0);
 	cr_assert_eq(hc_admission_new(&hub->admission, 1024, hub->conf), 0);
 	cr_assert_eq(hc_sessions_new(&hub->sessions, hub), 0);
+	cr_assert_eq(hc_replay_new(&hub->replay, hub), 0);
 }
 
 void test_hub_open_with(struct test_hub *test, uint64_t ring_bytes, struct hc_store *store)
@@ -191,6 +193,7 @@ void test_hub_close(struct test_hub *test)
 
 	cr_expect_null(hub->sessions->head);
 	hub->sessions = hc_sessions_free(hub->sessions);
+	hub->replay = hc_replay_free(hub->replay);
 	while (uv_run(&test->loop, UV_RUN_ONCE))
 		;
 	hub->catchup = hc_catchup_free(hub->catchup);
@@ -248,8 +251,7 @@ static bool turn_wires(struct hc_sessions *sessions)
 void test_hub_settle(struct test_hub *test)
 {
 	for (int i = 0; i < TURNS_MAX; i++) {
-		test->hub.replay.bytes = 0; /* a new turn, though in the same millisecond */
-		if (turn_wires(test->hub.sessions))
+		if (hc_replay_turn(test->hub.replay) || turn_wires(test->hub.sessions))
 			continue;
 		if (hc_catchup_is_idle(test->hub.catchup))
 			return;

@@ -11,6 +11,7 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
+#include "ws/replay.h"
 #include "ws/resume.h"
 
 #define RING_BYTES 6000	  /* some twenty events of publish() */
@@ -313,7 +314,7 @@ Test(session, a_quick_reader_that_is_far_behind_lets_others_go_between)
 	client.wire.wants_write = false;
 	hc_session_on_writable(&client.session);
 	cr_expect_leq(client.wire.n_writes - n_writes, 20);
-	cr_expect(client.wire.wants_write);
+	cr_expect(client.session.replay_link, "it waits for its turn");
 	test_hub_settle(&test);
 	client_expect_sequences(&client, 1, 100);
 	client_close(&client);
@@ -341,7 +342,7 @@ Test(session, many_that_are_far_behind_share_what_a_turn_may_replay)
 		clients[i].wire.wants_write = false;
 		hc_session_on_writable(&clients[i].session);
 		n_written += clients[i].wire.n_writes != n_before;
-		n_waiting += clients[i].wire.wants_write;
+		n_waiting += clients[i].session.replay_link != NULL;
 	}
 	cr_expect_gt(n_written, 0);
 	cr_expect_lt(n_written, 10, "a mebibyte is five clients' worth, not %zu", n_written);
@@ -351,6 +352,34 @@ Test(session, many_that_are_far_behind_share_what_a_turn_may_replay)
 		client_expect_sequences(&clients[i], 1, 4);
 		client_close(&clients[i]);
 	}
+	test_hub_close(&test);
+}
+
+Test(session, one_whose_wire_breaks_while_it_waits_for_its_turn_holds_nobody_up)
+{
+	struct test_client clients[12];
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		client_open(&clients[i], &test, "/ws/events", NULL);
+		block(&clients[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		test_hub_publish(&test, test_record_sized(test_type("job.progress"), NULL, 60000));
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		clients[i].wire.blocked = false;
+		clients[i].wire.room = SIZE_MAX;
+		hc_session_on_writable(&clients[i].session);
+	}
+	cr_expect(clients[10].session.replay_link);
+	clients[10].wire.broken = true;
+	for (int i = 0; i < 10; i++)
+		(void)hc_replay_turn(test.hub.replay);
+	cr_expect(clients[10].wire.killed);
+	client_expect_sequences(&clients[11], 1, 4);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
+		client_close(&clients[i]);
 	test_hub_close(&test);
 }
 
@@ -970,6 +999,35 @@ Test(session, one_that_takes_a_little_now_and_then_stays)
 		cr_expect_eq(client.session.close_code, 0);
 	}
 	client_close(&client);
+	test_hub_close(&test);
+}
+
+Test(session, one_that_waits_for_its_turn_is_not_taken_for_stalled)
+{
+	struct test_client clients[12];
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		client_open(&clients[i], &test, "/ws/events", NULL);
+		block(&clients[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		test_hub_publish(&test, test_record_sized(test_type("job.progress"), NULL, 60000));
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
+		clients[i].wire.blocked = false;
+		clients[i].wire.room = SIZE_MAX;
+		hc_session_on_writable(&clients[i].session);
+	}
+	cr_expect(clients[11].session.replay_link);
+	look(&test);
+	clients[11].session.progress_ms -= test.conf->clients.stall_timeout_ms + 100;
+	look(&test);
+	cr_expect_eq(clients[11].session.close_code, 0);
+	test_hub_settle(&test);
+	client_expect_sequences(&clients[11], 1, 4);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
+		client_close(&clients[i]);
 	test_hub_close(&test);
 }
 
