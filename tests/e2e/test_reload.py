@@ -104,7 +104,7 @@ BROKEN = [  # what the file has, and what the error must name
     ("[hostcast]\nlog_level = loud\n", ":2: [hostcast] log_level"),
     ("[auth]\nkey_file = /nonexistent/key\n", "/nonexistent/key"),
     ("[auth]\npublish = perhaps\n", ":2: [auth] publish"),
-    ("[endpoint ws]\nauth = open\n", ":2"),
+    ("[endpoint ws]\nauth = open\n", ":1: [endpoint ws]"),
     ("[endpoint /ws/x]\nauth = strange\n", ":2: "),
     ("[hub\nport = 1\n", ":1: "),
     ("[hub]\nport\n", ":2: "),
