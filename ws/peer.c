@@ -16,6 +16,9 @@
 #define WAITING_MAX  (4 * 1024 * 1024) /* bytes of unread answers above which a peer is not read */
 #define BROKEN_MAX   16		       /* in a row */
 #define PENDING_MAX  1024	       /* unanswered requests above which a peer is not read */
+#define SILENT_MAX   8		       /* peers that have not said hello */
+#define PATIENCE_MS  250	       /* a peer has at least this for its hello */
+#define LOOK_MS	     2		       /* how soon to look again whether one has said it */
 #define OUT_KEPT_MAX (64 * 1024)       /* bytes of an emptied buffer worth keeping */
 
 static const char *const role_names[HC_ROLE_MAX_] = {
@@ -254,6 +257,32 @@ void hc_peer_release(struct hc_peer *peer)
 	(void)hc_peer_unref(peer);
 }
 
+/* ---- room --------------------------------------------------------------------------------- */
+
+/*
+ * The gate of the listener. Descriptors are kept for programs, but not for any number of those that
+ * connect and say nothing: the oldest of them makes room.
+ */
+static uint64_t on_gate(void *context)
+{
+	struct hc_peers *peers = context;
+	struct hc_peer *oldest = NULL;
+	size_t n = 0;
+
+	for (struct hc_peer *peer = peers->head; peer; peer = peer->next) {
+		if (peer->role != HC_ROLE_NONE)
+			continue;
+		oldest = peer; /* the newest come first */
+		n++;
+	}
+	if (n < SILENT_MAX)
+		return 0;
+	if (uv_now(peers->hub->loop) < oldest->connected_ms + PATIENCE_MS)
+		return LOOK_MS;
+	leave(oldest, "has not said hello");
+	return 0;
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 static void link_in(struct hc_peer *peer, struct hc_peers *peers)
@@ -287,6 +316,7 @@ static void on_connection(void *context, int fd)
 	peer->pid = cred.pid;
 	peer->n_refs = 1; /* the handle's, given back when it is closed */
 	peer->connected_unix_ms = (uint64_t)hc_now_unix_ms();
+	peer->connected_ms = uv_now(peers->hub->loop);
 	(void)uv_poll_init(peers->hub->loop, &peer->poll, fd);
 	peer->poll.data = peer;
 	link_in(peer, peers);
@@ -307,6 +337,7 @@ int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_fault *fau
 		free(peers);
 		return r;
 	}
+	hc_listener_set_gate(peers->listener, on_gate);
 	*ret = peers;
 	return 0;
 }

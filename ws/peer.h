@@ -40,6 +40,7 @@ struct hc_peer {
 	size_t sent;	      /* bytes of `out` */
 	struct hc_feed *feed; /* what it subscribed to, or NULL */
 	uint64_t connected_unix_ms;
+	uint64_t connected_ms; /* loop time */
 	uv_poll_t poll;
 	int poll_events;
 	bool ending; /* to be closed once `out` is sent */

@@ -475,3 +475,19 @@ def test_descriptors_passed_to_the_hub_do_not_stay_open(hub):
         except (Closed, Failure):
             pass
         assert descriptors(hub) <= before + 2
+
+
+def test_programs_that_say_nothing_make_room_for_one_that_does(new_hub):
+    hub = new_hub(start=False)
+    hub.start(prefix=["prlimit", "--nofile=64"])
+    silent = []
+    try:
+        for _ in range(40):
+            silent.append(socket.socket(socket.AF_UNIX))
+            silent[-1].connect(str(hub.socket))
+        with hub.rpc() as rpc:
+            assert rpc.publish(progress())["durable"] is True
+            assert rpc.call("status")["peers"] <= 10
+    finally:
+        for connection in silent:
+            connection.close()
