@@ -352,17 +352,17 @@ static void receive(struct hc_session *session, const void *data, size_t len)
  */
 static int answer_close(struct hc_session *session, struct hc_str payload)
 {
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer frame = HC_BUFFER_NULL;
+	struct hc_buffer *waiting = &session->waiting; /* answers to what came before the close */
 	uint16_t code = hc_frame_close_answer(payload);
 
 	if (session->close_sent)
 		return -1;
 	session->close_sent = true;
 	session->close_code = code ? code : HC_CLOSE_NORMAL;
-	hc_frame_append_close(&frame, code, HC_STR(""));
+	hc_frame_append_close(waiting, code, HC_STR(""));
 	/* The library calls only while nothing of the last write waits. */
-	if (!frame.failed)
-		(void)hc_wire_write(session->wire, (struct hc_str){ frame.data, frame.len });
+	if (!waiting->failed)
+		(void)hc_wire_write(session->wire, (struct hc_str){ waiting->data, waiting->len });
 	return -1;
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.events import is_for_job, jobs, progress
-from harness.processes import wait_for
+from harness.processes import SANITIZED, wait_for
 from harness.rest import UNVERIFIED
 from harness.websocket import TEXT, frame
 
@@ -119,7 +119,7 @@ def test_many_messages_in_one_record_are_all_answered_and_hold_nobody_up(new_tls
 
 
 def test_an_idle_client_costs_little_memory(new_tls_hub):
-    if os.environ.get("ASAN_OPTIONS"):
+    if SANITIZED:
         pytest.skip("sanitizers take memory of their own")
     hub = new_tls_hub({"clients": {"accept_rate": "0"}})
     pid = hub.process.pid

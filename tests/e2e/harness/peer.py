@@ -4,10 +4,12 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 import struct
 import time
 
 from harness.processes import Failure
+from harness.rest import UNVERIFIED
 from harness.websocket import CLOSE, GUID, TEXT, frame
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # of RFC 6455 section 1.3
@@ -50,12 +52,14 @@ class Peer:
     """One connection."""
 
     def __init__(self, port, head=None, *, and_frames=b"", rest_in_octets=b"",
-                 patience=ANSWER_SECONDS):
+                 patience=ANSWER_SECONDS, tls=False):
         self.patience = patience
         self.crossing = b""  # what we have on the way while a close comes
         self.after_close = []
         self.socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = UNVERIFIED.wrap_socket(self.socket)
         self.input = b""
         self.ended = False
         self.said_close = False
@@ -77,9 +81,9 @@ class Peer:
         self.socket.settimeout(left)
         try:
             data = self.socket.recv(1 << 16)
-        except (socket.timeout, BlockingIOError):
+        except (socket.timeout, BlockingIOError, ssl.SSLWantReadError):
             return False
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             data = b""
         self.ended = not data
         self.input += data
@@ -98,7 +102,7 @@ class Peer:
     def send(self, data):
         try:
             self.socket.sendall(data)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             pass  # what the other side said before it went can still be read
 
     def send_octets(self, data):
@@ -170,6 +174,9 @@ class Peer:
         return frames
 
     def _end(self):
+        if isinstance(self.socket, ssl.SSLSocket):
+            self.ended = True  # TLS has no half of a connection
+            return
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
