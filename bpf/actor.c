@@ -386,7 +386,8 @@ static bool explains_loosely(const struct entry *entry, const struct hc_claim *c
 	       !strcmp(record->source, claim->source);
 }
 
-/* One call and one change are left over: a path through symbolic links that ends in another name.
+/*
+ * One call and one change are left over: a path through symbolic links that ends in another name.
  */
 static bool match_last(struct hc_actors *actors, struct hc_claim *claims, struct hc_claim *claim)
 {

@@ -37,7 +37,8 @@ enum hc_claim_kind {
 	HC_CLAIM_MOVE, /* path is the new one */
 };
 
-/** struct hc_claim - a change that wants to know who; embedded in its owner, linked while it waits
+/**
+ * struct hc_claim - a change that wants to know who; embedded in its owner, linked while it waits
  */
 struct hc_claim {
 	enum hc_claim_kind kind;

@@ -56,7 +56,8 @@ struct hc_mount *hc_mount_ref(struct hc_mount *mount);
 struct hc_mount *hc_mount_unref(struct hc_mount *mount);
 HC_DEFINE_CLEANUP(struct hc_mount *, hc_mount_unref);
 
-/** hc_mount_set_device() - replace what is known; @device: a new reference is taken, NULL forgets
+/**
+ * hc_mount_set_device() - replace what is known; @device: a new reference is taken, NULL forgets
  */
 void hc_mount_set_device(struct hc_mount *mount, struct hc_device *device);
 

@@ -49,7 +49,8 @@ void hc_publisher_start(struct hc_publisher *publisher);
 /** hc_publisher_enabled() - whether monitoring is on; else no device.* is published */
 bool hc_publisher_enabled(const struct hc_publisher *publisher);
 
-/** hc_publisher_mount() - queue device.mounted or device.unmounted; dropped while monitoring is off
+/**
+ * hc_publisher_mount() - queue device.mounted or device.unmounted; dropped while monitoring is off
  */
 void hc_publisher_mount(struct hc_publisher *publisher, const struct hc_mount_report *report);
 
@@ -77,7 +78,8 @@ void hc_publisher_stop(struct hc_publisher *publisher);
 /** hc_publisher_delivered() - whether the hub has acknowledged everything, or is not there */
 bool hc_publisher_delivered(const struct hc_publisher *publisher);
 
-/** hc_publisher_close() - close the handles; the loop must run once more before hc_publisher_free()
+/**
+ * hc_publisher_close() - close the handles; the loop must run once more before hc_publisher_free()
  */
 void hc_publisher_close(struct hc_publisher *publisher);
 struct hc_publisher *hc_publisher_free(struct hc_publisher *publisher);

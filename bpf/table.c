@@ -118,7 +118,8 @@ static int compare_prefix(const char *path, const char *other, size_t len)
 	return r ? r : path[len] != '\0';
 }
 
-/* The index in by_path of the first mount whose path is not before the first @len bytes of @path.
+/*
+ * The index in by_path of the first mount whose path is not before the first @len bytes of @path.
  */
 static size_t lower_bound(const struct hc_table *table, const char *path, size_t len)
 {

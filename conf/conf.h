@@ -112,7 +112,8 @@ struct hc_conf {
 	struct hc_conf_endpoints endpoints; /* [endpoint PATH] */
 };
 
-/** struct hc_conf_option - what the table knows of one option: for the sample, the manual, messages
+/**
+ * struct hc_conf_option - what the table knows of one option: for the sample, the manual, messages
  */
 struct hc_conf_option {
 	const char *section;

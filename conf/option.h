@@ -50,7 +50,8 @@ extern const size_t hc_options_count;
 extern const struct hc_option hc_endpoint_options[];
 extern const size_t hc_endpoint_options_count;
 
-/** hc_option_find() - the option of that name; @section NULL: of any section; NULL if there is none
+/**
+ * hc_option_find() - the option of that name; @section NULL: of any section; NULL if there is none
  */
 const struct hc_option *hc_option_find(const char *section, const char *key);
 

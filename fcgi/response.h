@@ -33,7 +33,8 @@ void hc_response_header(struct hc_response *response, const char *name, const ch
  */
 struct hc_buffer *hc_response_json(struct hc_response *response, int status);
 
-/** hc_response_head() - append the head as a CGI program writes it, with the blank line (RFC 3875)
+/**
+ * hc_response_head() - append the head as a CGI program writes it, with the blank line (RFC 3875)
  */
 void hc_response_head(struct hc_buffer *buffer, const struct hc_response *response);
 

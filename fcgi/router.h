@@ -22,7 +22,8 @@ struct hc_route {
 	hc_route_fn answer;
 };
 
-/** struct hc_route_match - a path's pattern, and what stands in its braces; borrows from the path
+/**
+ * struct hc_route_match - a path's pattern, and what stands in its braces; borrows from the path
  */
 struct hc_route_match {
 	const char *pattern;

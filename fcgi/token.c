@@ -54,7 +54,8 @@ static struct hc_str from_cookie(struct hc_str header)
 	return (struct hc_str){ NULL, 0 };
 }
 
-/* Host has the port only where it is not the scheme's own, and so has Origin: they compare as text.
+/*
+ * Host has the port only where it is not the scheme's own, and so has Origin: they compare as text.
  */
 static bool is_same_origin(const struct hc_request *request)
 {

@@ -126,7 +126,8 @@ short hc_rpc_client_events(const struct hc_rpc_client *client);
 int hc_rpc_client_request(struct hc_rpc_client *client, const char *method,
 			  const struct hc_buffer *params, uint32_t *ret_id);
 
-/** hc_rpc_client_respond() - queue a response that was packed by hc_rpc_pack_result() or _error()
+/**
+ * hc_rpc_client_respond() - queue a response that was packed by hc_rpc_pack_result() or _error()
  */
 int hc_rpc_client_respond(struct hc_rpc_client *client, const struct hc_buffer *response);
 

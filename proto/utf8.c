@@ -45,7 +45,8 @@ static bool is_followed(const unsigned char *s, size_t len)
 	return true;
 }
 
-/* Bytes of the well-formed character at the front of @text, which is not empty; 0 if there is none.
+/*
+ * Bytes of the well-formed character at the front of @text, which is not empty; 0 if there is none.
  */
 static size_t char_len(struct hc_str text)
 {

@@ -74,7 +74,8 @@ const char *hc_database_error(const struct hc_database *database, int code);
 /** hc_database_is_full() - whether a failure is for want of space */
 bool hc_database_is_full(const struct hc_database *database, int code);
 
-/** hc_database_append() - commit batches in one transaction, see hc_store_append(); all or nothing
+/**
+ * hc_database_append() - commit batches in one transaction, see hc_store_append(); all or nothing
  */
 int hc_database_append(struct hc_database *database, struct hc_batch **batches, size_t n);
 
@@ -84,14 +85,16 @@ int hc_database_trim(struct hc_database *database, uint64_t until);
 /** hc_database_cut() - forget the events behind a sequence, which nobody was told of */
 int hc_database_cut(struct hc_database *database, uint64_t newest);
 
-/** hc_database_aged() - the sequence up to which everything is older than @age_ms; 0 if nothing is
+/**
+ * hc_database_aged() - the sequence up to which everything is older than @age_ms; 0 if nothing is
  */
 int hc_database_aged(struct hc_database *database, uint64_t age_ms, uint64_t *ret_sequence);
 
 /** hc_database_mark() - note how old the newest events are, if it is time to */
 int hc_database_mark(struct hc_database *database);
 
-/** hc_database_forget_keys() - drop some idempotency keys that are old; @ret_more: there are more
+/**
+ * hc_database_forget_keys() - drop some idempotency keys that are old; @ret_more: there are more
  */
 int hc_database_forget_keys(struct hc_database *database, bool *ret_more);
 
@@ -107,6 +110,7 @@ int hc_database_try(struct hc_database *database);
 /** hc_database_has_moved() - its files were deleted or replaced under us */
 bool hc_database_has_moved(struct hc_database *database);
 
-/** hc_database_check() - look for damage, for @ms_max at most; SQLITE_INTERRUPT if that was short
+/**
+ * hc_database_check() - look for damage, for @ms_max at most; SQLITE_INTERRUPT if that was short
  */
 int hc_database_check(struct hc_database *database, uint64_t ms_max);

@@ -29,6 +29,7 @@ bool hc_detector_is_running(const struct hc_detector *detector);
 /** hc_detector_was_running() - whether one has ever been */
 bool hc_detector_was_running(const struct hc_detector *detector);
 
-/** hc_detector_pack_status() - the payload of the last detector.status, true to what is known now
+/**
+ * hc_detector_pack_status() - the payload of the last detector.status, true to what is known now
  */
 void hc_detector_pack_status(struct hc_detector *detector, msgpack_packer *pk);

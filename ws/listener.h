@@ -33,7 +33,8 @@ int hc_listener_tcp(struct hc_listener **ret, uv_loop_t *loop, const char *addre
 int hc_listener_unix(struct hc_listener **ret, uv_loop_t *loop, const char *path,
 		     hc_listener_fn *fn, void *context, struct hc_fault *fault);
 
-/** hc_listener_gate_fn - how long the next connection has to wait, in milliseconds; 0: not at all
+/**
+ * hc_listener_gate_fn - how long the next connection has to wait, in milliseconds; 0: not at all
  */
 typedef uint64_t hc_listener_gate_fn(void *context);
 

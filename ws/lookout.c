@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An epoll set in an epoll set: libuv sees one descriptor, which is readable when one of ours is.
+/*
+ * An epoll set in an epoll set: libuv sees one descriptor, which is readable when one of ours is.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -262,7 +262,8 @@ static bool read_position(struct hc_position *ret, const struct hc_request *requ
 	return true;
 }
 
-/* What is acknowledged stays so: an acknowledgement that comes late, or twice, moves nothing back.
+/*
+ * What is acknowledged stays so: an acknowledgement that comes late, or twice, moves nothing back.
  */
 bool hc_method_consumer_ack(const struct hc_request *request, struct hc_fault *fault)
 {

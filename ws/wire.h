@@ -28,7 +28,8 @@ void hc_wire_want_write(struct lws *wire);
  * unknown */
 int hc_wire_unsent(struct lws *wire);
 
-/** hc_wire_await_close() - our close frame is sent: drop the connection if no answer comes in time
+/**
+ * hc_wire_await_close() - our close frame is sent: drop the connection if no answer comes in time
  */
 void hc_wire_await_close(struct lws *wire);
 

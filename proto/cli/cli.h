@@ -61,7 +61,8 @@ int hc_cli_options(const struct hc_cli *cli, int argc, char **argv, bool *ret_js
 
 /* ---- the configuration and the hub ---------------------------------------------------------- */
 
-/** hc_cli_conf() - the configuration, read now if it was not; NULL after having said what is wrong
+/**
+ * hc_cli_conf() - the configuration, read now if it was not; NULL after having said what is wrong
  */
 const struct hc_conf *hc_cli_conf(struct hc_cli *cli);
 

@@ -8,7 +8,8 @@
 
 struct hc_cli_command;
 
-/** hc_command_at() - the subcommand with that index, in the order of the help; NULL behind the last
+/**
+ * hc_command_at() - the subcommand with that index, in the order of the help; NULL behind the last
  */
 const struct hc_cli_command *hc_command_at(size_t index);
 

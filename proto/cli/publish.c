@@ -60,7 +60,8 @@ static int parse_args(struct publish *publish, const struct hc_cli *cli, int arg
 	return -1;
 }
 
-/* More than one message can carry is read all the same, so that the hub client says what is wrong.
+/*
+ * More than one message can carry is read all the same, so that the hub client says what is wrong.
  */
 static int read_stdin(struct hc_buffer *text)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions without parameters, whose answers are shown as they come: status, connections, metrics.
+/*
+ * Questions without parameters, whose answers are shown as they come: status, connections, metrics.
  */
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A store that is not well: it says so, loses nothing that was acknowledged, and heals by itself.
+/*
+ * A store that is not well: it says so, loses nothing that was acknowledged, and heals by itself.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>

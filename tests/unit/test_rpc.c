@@ -120,7 +120,8 @@ static void check_fault(const struct hc_fault *fault, const char *code, const ch
 	cr_expect_neq(fault->message[0], '\0', "%s: no message", name);
 }
 
-/* Takes what is there and checks it off against @expect from *@i on; whether the stream is broken
+/*
+ * Takes what is there and checks it off against @expect from *@i on; whether the stream is broken
  */
 static bool drain(struct fixture *f, const json_t *expect, size_t *i, const char *name)
 {

@@ -176,7 +176,8 @@ Test(utf8, cleaned_into_fixed_memory_it_is_the_same_text)
 	}
 }
 
-/* For every size, and for random bytes: valid, a prefix of the whole, and never beyond its memory.
+/*
+ * For every size, and for random bytes: valid, a prefix of the whole, and never beyond its memory.
  */
 Test(utf8, what_does_not_fit_is_cut_at_a_character)
 {
@@ -207,7 +208,8 @@ Test(utf8, what_does_not_fit_is_cut_at_a_character)
 	}
 }
 
-/* Cut anywhere, and the rest after it: what is valid begins well, what is not is seen in the end.
+/*
+ * Cut anywhere, and the rest after it: what is valid begins well, what is not is seen in the end.
  */
 Test(utf8, a_text_in_pieces_is_judged_as_in_one)
 {
