@@ -29,7 +29,7 @@ function makeRow(device, timestamp) {
 		cell('Device', code(device_node), device_node),
 		cell('Mount path', code(mount_path), mount_path),
 		cell('Label', show(label), label),
-		cell('File system', show(fstype), fstype),
+		cell('Type', show(fstype), fstype),
 		cell('UUID', code(uuid), uuid),
 		cell('Since', timeElement(timestamp), timestamp ? undefined : 'mounted before it was watched'),
 		cell('By', by(device), actor && `uid ${show(actor.uid)}`));
