@@ -6,8 +6,7 @@
 #include "ws/replay.h"
 #include "ws/resume.h"
 
-#define PUMP_MAX \
-	16 /* writes in one callback, so that one quick reader leaves room for the others */
+#define SLICES_MAX 16 /* looked at in a row for a client that wants few of the events */
 
 /* ---- behind ------------------------------------------------------------------------------- */
 
@@ -108,7 +107,7 @@ size_t hc_cursor_replay(struct hc_session *session)
 	const struct hc_ring *ring = session->hub->ring;
 	size_t written = 0;
 
-	for (int i = 0; i < PUMP_MAX && session->behind; i++) {
+	for (int i = 0; i < SLICES_MAX && session->behind && !written; i++) {
 		struct hc_slice slice;
 
 		if (!hc_audience_slice(session->audience, session->cursor, &slice)) {
@@ -127,8 +126,6 @@ size_t hc_cursor_replay(struct hc_session *session)
 		session->sequence = hc_ring_sequence_before(ring, slice.next);
 		if (slice.next == hc_ring_next(ring))
 			hc_cursor_be_up_to_date(session);
-		else if (hc_wire_is_blocked(session->wire))
-			break;
 	}
 	return written;
 }

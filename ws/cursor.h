@@ -22,9 +22,11 @@ bool hc_cursor_deliver(struct hc_session *session, const struct hc_turn *turn,
 void hc_cursor_continue(struct hc_session *session);
 
 /**
- * hc_cursor_replay() - write what it lacks of the ring, as much as its socket takes at once
+ * hc_cursor_replay() - write what it lacks of the ring, one slice of it
  *
- * It may be up to date then, blocked, in the log because the ring has moved on, or neither.
+ * It may be up to date then, blocked, in the log because the ring has moved on, or neither. A
+ * socket may take a megabyte at once, for milliseconds in which nobody else is served: who asks
+ * decides how many slices are enough.
  * Return: bytes written.
  */
 size_t hc_cursor_replay(struct hc_session *session);

@@ -5,7 +5,7 @@
 #include "ws/cursor.h"
 #include "ws/replay.h"
 
-#define TURN_BYTES_MAX (1024 * 1024) /* written in one turn, about half a millisecond's work */
+#define TURN_BYTES_MAX (128 * 1024) /* written in one turn: 0.1 to 0.4 ms of work */
 
 struct hc_replay {
 	uv_prepare_t turn;
