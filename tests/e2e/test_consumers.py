@@ -188,7 +188,7 @@ def test_over_rest_and_by_command(stack, name):
         assert done.returncode == 0, done
         return done.stdout
 
-    assert rest.read(f"/api/events?consumer={name}&from=now")["events"] == []
+    assert rest.read(f"/api/events?consumer={name}&from=now&type=job.*")["events"] == []
     sequences = rest.post("/api/events", [progress(), progress()]).json["sequences"]
     page = rest.read(f"/api/events?consumer={name}&type=job.*&limit=1")
     assert [event["sequence"] for event in page["events"]] == sequences[:1]

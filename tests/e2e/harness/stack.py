@@ -39,6 +39,7 @@ class Stack:
         }
         self.process = None
         self.namespace = None
+        self.namespace_kept = None
 
     def command(self):
         """What spawn() runs in the new namespace; the process that it becomes is conf/run."""
@@ -57,6 +58,8 @@ class Stack:
         except Failure as failure:
             raise Failure(f"{failure}\n{self.logs()}") from None
         self.namespace = mount_namespace(self.process.pid)
+        # While it is open, no other namespace gets the same number, and is taken for ours.
+        self.namespace_kept = os.open(f"/proc/{self.process.pid}/ns/mnt", os.O_RDONLY)
         return self
 
     def logs(self):
@@ -109,6 +112,8 @@ class Stack:
         finally:
             if self.process:
                 self._sweep()
+            if self.namespace_kept is not None:
+                os.close(self.namespace_kept)
             for port in (self.http, self.https, self.ws):
                 port.release()
             remove(self.run)
