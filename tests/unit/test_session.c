@@ -321,6 +321,26 @@ Test(session, a_quick_reader_that_is_far_behind_lets_others_go_between)
 	test_hub_close(&test);
 }
 
+/* Clients that lack four events of a write each, because their sockets took nothing. */
+static void open_behind(struct test_client *clients, size_t n, struct test_hub *test)
+{
+	for (size_t i = 0; i < n; i++) {
+		client_open(&clients[i], test, "/ws/events", NULL);
+		block(&clients[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		test_hub_publish(test, test_record_sized(test_type("job.progress"), NULL, 60000));
+}
+
+/* The socket of one of them takes all there is. */
+static void take_more(struct test_client *client)
+{
+	client->wire.blocked = false;
+	client->wire.room = SIZE_MAX;
+	client->wire.wants_write = false;
+	hc_session_on_writable(&client->session);
+}
+
 Test(session, many_that_are_far_behind_share_what_a_turn_may_replay)
 {
 	struct test_client clients[40];
@@ -328,19 +348,11 @@ Test(session, many_that_are_far_behind_share_what_a_turn_may_replay)
 	struct test_hub test;
 
 	test_hub_open(&test, AMPLE, AMPLE);
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
-		client_open(&clients[i], &test, "/ws/events", NULL);
-		block(&clients[i]);
-	}
-	for (int i = 0; i < 4; i++)
-		test_hub_publish(&test, test_record_sized(test_type("job.progress"), NULL, 60000));
+	open_behind(clients, HC_ARRAY_LEN(clients), &test);
 	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
 		size_t n_before = clients[i].wire.n_writes;
 
-		clients[i].wire.blocked = false;
-		clients[i].wire.room = SIZE_MAX;
-		clients[i].wire.wants_write = false;
-		hc_session_on_writable(&clients[i].session);
+		take_more(&clients[i]);
 		cr_expect_leq(clients[i].wire.n_writes, n_before + 1, "then another one's turn");
 		n_written += clients[i].wire.n_writes != n_before;
 		n_waiting += clients[i].session.replay_link != NULL;
@@ -362,17 +374,9 @@ Test(session, one_whose_wire_breaks_while_it_waits_for_its_turn_holds_nobody_up)
 	struct test_hub test;
 
 	test_hub_open(&test, AMPLE, AMPLE);
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
-		client_open(&clients[i], &test, "/ws/events", NULL);
-		block(&clients[i]);
-	}
-	for (int i = 0; i < 4; i++)
-		test_hub_publish(&test, test_record_sized(test_type("job.progress"), NULL, 60000));
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
-		clients[i].wire.blocked = false;
-		clients[i].wire.room = SIZE_MAX;
-		hc_session_on_writable(&clients[i].session);
-	}
+	open_behind(clients, HC_ARRAY_LEN(clients), &test);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
+		take_more(&clients[i]);
 	cr_expect(clients[10].session.replay_link);
 	clients[10].wire.broken = true;
 	for (int i = 0; i < 4 * (int)HC_ARRAY_LEN(clients); i++)
@@ -1009,17 +1013,9 @@ Test(session, one_that_waits_for_its_turn_is_not_taken_for_stalled)
 	struct test_hub test;
 
 	test_hub_open(&test, AMPLE, AMPLE);
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
-		client_open(&clients[i], &test, "/ws/events", NULL);
-		block(&clients[i]);
-	}
-	for (int i = 0; i < 4; i++)
-		test_hub_publish(&test, test_record_sized(test_type("job.progress"), NULL, 60000));
-	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++) {
-		clients[i].wire.blocked = false;
-		clients[i].wire.room = SIZE_MAX;
-		hc_session_on_writable(&clients[i].session);
-	}
+	open_behind(clients, HC_ARRAY_LEN(clients), &test);
+	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
+		take_more(&clients[i]);
 	cr_expect(clients[11].session.replay_link);
 	look(&test);
 	clients[11].session.progress_ms -= test.conf->clients.stall_timeout_ms + 100;
