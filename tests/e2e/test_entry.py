@@ -11,7 +11,8 @@ from harness.events import completed, progress, task, unique
 from harness.hub import Hub
 from harness.tokens import Keyring, Secret, mint as sign, mutants
 
-HUB = {"auth": {"timeout": "700ms"}, "clients": {"accept_rate": "0"},
+TIMEOUT_S = 3
+HUB = {"auth": {"timeout": f"{TIMEOUT_S}s"}, "clients": {"accept_rate": "0"},
        "endpoint /ws/operators": {"events": "job.* alert.*", "auth": "token"}}
 
 NATIVE = "hostcast.v1"
@@ -107,10 +108,11 @@ def test_every_place_refuses_every_wrong_token(keyed, place, path):
 
 
 def test_an_endpoint_with_a_token_closes_who_sends_none(hub):
-    with hub.client("/ws/operators") as client:
-        started = time.monotonic()
+    started = time.monotonic()
+    with hub.client("/ws/operators") as client, hub.client("/ws/ann") as users:
         assert client.wait_closed() == (4001, "no token came in time")
-        assert 0.6 < time.monotonic() - started < 3
+        assert client.ended_at - started > TIMEOUT_S - 0.1
+        assert users.wait_closed() == (4001, "no token came in time")
 
 
 def test_who_says_anything_else_first_is_closed(hub):
@@ -224,8 +226,6 @@ def test_a_users_endpoint_is_for_that_user(hub, rpc):
         assert code == 4503 and "another user" in reason
     with first_message(hub, "/ws/bob", mint(hub)) as client:
         assert client.wait_closed()[0] == 4503
-    with hub.client("/ws/ann") as client:
-        assert client.wait_closed()[0] == 4001
 
 
 NAMES = {"a%20b": "a b", "a+b@example.org": "a+b@example.org", "a%2Bb": "a+b", "a;b&c": "a;b&c",
@@ -272,25 +272,27 @@ def test_a_resume_waits_for_the_token(hub, rpc):
 
 # ---- time ---------------------------------------------------------------------------------------
 
-def test_a_token_that_ends_is_warned_of_and_then_closed(hub):
-    expires = time.time() + 2
-    with PLACES["authorization"](hub, "/ws/operators", mint(hub, exp=expires)) as client:
-        warning = client.until_type("connection.expiring")
+LIFE_S = 10  # a quarter of it is between the warning and the end: longer than machines stall
+
+
+def test_a_token_that_ends_is_warned_of_and_closed_but_for_a_renewal(hub, rpc):
+    expires = time.time() + LIFE_S
+    later = expires + 3600
+    clients = [PLACES["authorization"](hub, "/ws/operators", mint(hub, exp=expires))
+               for _ in range(2)]
+    for client in clients:
+        warning = client.until_type("connection.expiring", timeout=60)
         assert abs(parse_time(warning["payload"]["expires_at"]) - expires) < 0.01
-        assert 0 < warning["payload"]["expires_in_ms"] <= 500
-        assert client.wait_closed() == (4001, "the token has expired")
-        assert -0.01 < time.time() - expires < 1.5
-
-
-def test_a_renewal_keeps_the_connection(hub, rpc):
-    with PLACES["authorization"](hub, "/ws/operators", mint(hub, exp=time.time() + 1)) as client:
-        client.until_type("connection.expiring")
-        later = time.time() + 3600
-        answer = client.ask({"action": "authenticate", "token": mint(hub, exp=later)})
-        assert answer["action"] == "authenticated"
-        assert abs(parse_time(answer["expires_at"]) - later) < 0.01
-        time.sleep(1)  # past the end of the first
-        assert is_in(client, rpc)
+        assert 0 < warning["payload"]["expires_in_ms"] <= LIFE_S * 1000 / 4
+        if client is clients[0]:
+            answer = client.ask({"action": "authenticate", "token": mint(hub, exp=later)})
+            assert answer["action"] == "authenticated"
+            assert abs(parse_time(answer["expires_at"]) - later) < 0.01
+    renewed, ended = clients
+    assert ended.wait_closed() == (4001, "the token has expired")
+    assert time.time() > expires - 0.01
+    assert is_in(renewed, rpc)
+    renewed.close()
 
 
 def test_a_renewal_with_another_users_or_a_bad_token_changes_nothing(hub, rpc):
