@@ -36,7 +36,7 @@ cpp_flags = -D_GNU_SOURCE -I. -I$B -MMD -MP $(CPPFLAGS) \
 	    -DHC_DATADIR='"$(datadir)"' -DHC_SYSCONFDIR='"$(sysconfdir)"'
 pkg       = $(shell pkg-config --libs $1)
 
-objs  = $(patsubst %.c,$B/%.o,$(filter-out %.bpf.c,$(wildcard $1/*.c)))
+objs  = $(patsubst %.c,$B/%.o,$(filter-out %.bpf.c,$(wildcard $(1:%=%/*.c))))
 
 SHARED_LIBS = $(call pkg,jansson) -lmsgpackc -linih
 BPF_LIBS    = $(call pkg,libbpf libuv libudev mount blkid libcap-ng libsystemd)
@@ -50,15 +50,17 @@ $B/hostcast:      LIBS = $(CLI_LIBS) $(SHARED_LIBS)
 $B/check:         LIBS = $(call pkg,criterion) $(BPF_LIBS) $(WS_LIBS) $(FCGI_LIBS) $(CLI_LIBS) $(SHARED_LIBS)
 
 # ---- programs: one folder each, and what they share ---------------------------
+ws := ws $(patsubst %/,%,$(wildcard ws/*/))
+
 .PHONY: all
 all: $(PROGRAMS:%=$B/%) ## build all programs under .build/ (the default)
 
 $B/hostcast-bpf:  $(call objs,bpf)
-$B/hostcast-ws:   $(call objs,ws)
+$B/hostcast-ws:   $(call objs,$(ws))
 $B/hostcast-fcgi: $(call objs,fcgi)
 $B/hostcast:      $(call objs,proto/cli)
 # tests/unit/wire.c stands in for libwebsockets.
-$B/check:         $(call objs,tests/unit) $(filter-out %/main.o %/ws/wire.o,$(foreach d,bpf ws fcgi proto/cli,$(call objs,$d)))
+$B/check:         $(call objs,tests/unit) $(filter-out %/main.o %/wire/wire.o,$(call objs,bpf $(ws) fcgi proto/cli))
 
 # The load generator of the fan-out benchmark, and the least server to compare with.
 bench_objs        := $(call objs,tests/bench/fanout)
@@ -176,7 +178,7 @@ bench: all $(bench_programs) ## run the benchmarks
 	echo "tests/bench has no benchmark" >&2; exit 1
 
 # ---- checks ------------------------------------------------------------------
-c_files  := $(wildcard proto/*.[ch] proto/cli/*.[ch] bpf/*.[ch] ws/*.[ch] fcgi/*.[ch] conf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+c_files  := $(wildcard proto/*.[ch] proto/cli/*.[ch] bpf/*.[ch] ws/*.[ch] ws/*/*.[ch] fcgi/*.[ch] conf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 headers  := $(filter-out bpf/vmlinux.h,$(filter %.h,$(c_files)))
 scripts  := conf/run .ci/run
 
@@ -184,8 +186,8 @@ scripts  := conf/run .ci/run
 lint: ## check headers, layering, formatting, scripts; cppcheck
 	@for h in $(headers); do \
 		$(CC) $(filter-out -MMD -MP,$(cpp_flags)) $(c_flags) -fsyntax-only -include $$h -x c /dev/null || exit 1; done
-	@if grep -nE '#include "(bpf|ws|fcgi|conf|tests)/' proto/*.[ch]; then echo "proto/ includes nothing from the other folders" >&2; exit 1; fi
-	@if grep -nE '#include "(bpf|ws|fcgi|tests)/' conf/*.[ch]; then echo "conf/ includes only proto/" >&2; exit 1; fi
+	@for layer in $(LAYERS); do set -- $$layer; \
+		if grep -nE '#include "' $$1/*.[ch] | grep -vE "\"($$2)"; then echo "$$1/ includes only $$2" >&2; exit 1; fi; done
 	@if grep -lE '#include <libwebsockets.h>' $(c_files) | grep -vxE '$(SEES_LWS)'; then echo "only $(SEES_LWS) include libwebsockets.h" >&2; exit 1; fi
 	@if grep -lE '#include <(fcgiapp|fcgi_stdio).h>' $(c_files) | grep -vxE '$(SEES_FCGI)'; then echo "only $(SEES_FCGI) include fcgiapp.h" >&2; exit 1; fi
 	clang-format --dry-run --Werror $(filter-out bpf/vmlinux.h,$(c_files))
@@ -194,7 +196,11 @@ lint: ## check headers, layering, formatting, scripts; cppcheck
 	shellcheck $(scripts)
 	systemd-analyze security --offline=true --no-pager --threshold=12 conf/systemd/hostcast-ws.service >/dev/null
 	systemd-analyze security --offline=true --no-pager --threshold=26 conf/systemd/hostcast-bpf.service >/dev/null
-SEES_LWS  := ws/(wire|protocol|handshake|stream)\.c
+# A room, and what of the project it may see. The other rooms of ws/ see each other.
+LAYERS := 'proto proto/' 'proto/cli (proto|conf)/' 'conf (proto|conf)/' 'bpf (proto|conf|bpf)/' 'fcgi (proto|conf|fcgi)/' \
+	'ws/log (proto|conf|ws/log)/|ws/health/histogram.h' 'ws/state (proto|ws/log|ws/state)/' \
+	'ws/auth (proto|conf|ws/auth)/|ws/fanout/filter.h'
+SEES_LWS  := ws/wire/(wire|protocol|handshake|stream)\.c
 SEES_FCGI := fcgi/(request|main)\.c
 
 format: ## let clang-format rewrite the C files

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "ws/batch.h"
+#include "ws/log/batch.h"
 
 struct hc_consumers;
 struct hc_hub;

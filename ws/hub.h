@@ -8,19 +8,19 @@
 #include <uv.h>
 
 #include "conf/conf.h"
-#include "ws/audience.h"
-#include "ws/auth.h"
-#include "ws/catchup.h"
-#include "ws/endpoint.h"
-#include "ws/latest.h"
-#include "ws/lost.h"
+#include "ws/auth/auth.h"
+#include "ws/auth/tickets.h"
+#include "ws/fanout/audience.h"
+#include "ws/fanout/catchup.h"
+#include "ws/fanout/endpoint.h"
+#include "ws/fanout/ring.h"
+#include "ws/health/lost.h"
+#include "ws/health/stats.h"
+#include "ws/log/store.h"
+#include "ws/log/writer.h"
 #include "ws/mend.h"
-#include "ws/ring.h"
-#include "ws/state.h"
-#include "ws/stats.h"
-#include "ws/store.h"
-#include "ws/tickets.h"
-#include "ws/writer.h"
+#include "ws/state/latest.h"
+#include "ws/state/state.h"
 
 struct hc_admission;
 struct hc_consumers;

@@ -11,13 +11,13 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
-#include "ws/admission.h"
-#include "ws/drain.h"
 #include "ws/hub.h"
-#include "ws/listener.h"
-#include "ws/protocol.h"
 #include "ws/reload.h"
-#include "ws/session.h"
+#include "ws/rpc/listener.h"
+#include "ws/sessions/admission.h"
+#include "ws/sessions/drain.h"
+#include "ws/sessions/session.h"
+#include "ws/wire/protocol.h"
 
 /* ---- while it runs ------------------------------------------------------------------------ */
 

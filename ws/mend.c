@@ -4,12 +4,12 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 #include "ws/consumers.h"
-#include "ws/feed.h"
-#include "ws/health.h"
+#include "ws/health/health.h"
 #include "ws/hub.h"
 #include "ws/mend.h"
-#include "ws/peer.h"
-#include "ws/session.h"
+#include "ws/rpc/feed.h"
+#include "ws/rpc/peer.h"
+#include "ws/sessions/session.h"
 
 /* ---- the state ---------------------------------------------------------------------------- */
 

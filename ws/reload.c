@@ -5,12 +5,12 @@
 #include "proto/buffer.h"
 #include "proto/fault.h"
 #include "proto/log.h"
-#include "ws/admission.h"
 #include "ws/hub.h"
-#include "ws/protocol.h"
 #include "ws/reload.h"
-#include "ws/session.h"
-#include "ws/tls.h"
+#include "ws/sessions/admission.h"
+#include "ws/sessions/session.h"
+#include "ws/wire/protocol.h"
+#include "ws/wire/tls.h"
 
 /* Of the configuration file, what this program reads. */
 static const char *const sections[] = { "hostcast", "hub",  "tls",    "log",

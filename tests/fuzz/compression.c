@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compression: offers of an extension, and payloads that say they were deflated. */
 #include "tests/fuzz/fuzz.h"
-#include "ws/compression.h"
+#include "ws/fanout/compression.h"
 
 #define TEXT_MAX 4096
 

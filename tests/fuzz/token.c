@@ -3,8 +3,8 @@
 #include "proto/base64url.h"
 #include "proto/json.h"
 #include "tests/fuzz/fuzz.h"
-#include "ws/grant.h"
-#include "ws/jwt.h"
+#include "ws/auth/grant.h"
+#include "ws/auth/jwt.h"
 
 static void check_base64url(struct hc_str text)
 {

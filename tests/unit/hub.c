@@ -7,10 +7,10 @@
 #include "proto/fault.h"
 #include "proto/json.h"
 #include "tests/unit/hub.h"
-#include "ws/admission.h"
-#include "ws/frame.h"
-#include "ws/message.h"
-#include "ws/replay.h"
+#include "ws/fanout/frame.h"
+#include "ws/sessions/admission.h"
+#include "ws/sessions/message.h"
+#include "ws/sessions/replay.h"
 
 #define TURNS_MAX 1000000 /* of the loop until it settles: more, and something spins */
 

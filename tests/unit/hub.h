@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "tests/unit/wire.h"
-#include "ws/session.h"
+#include "ws/sessions/session.h"
 
 /* ---- records and batches ---- */
 

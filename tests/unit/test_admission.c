@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
-#include "ws/admission.h"
+#include "ws/sessions/admission.h"
 
 #define DESCRIPTORS 1000
 #define NOW_MS	    UINT64_C(100000)

@@ -7,9 +7,9 @@
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
 #include "tests/unit/jwt.h"
-#include "ws/jwt.h"
-#include "ws/key.h"
-#include "ws/revocations.h"
+#include "ws/auth/jwt.h"
+#include "ws/auth/key.h"
+#include "ws/auth/revocations.h"
 
 #define CLAIMS "{\"sub\":\"a\",\"exp\":9999999999}"
 

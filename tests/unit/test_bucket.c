@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
-#include "ws/bucket.h"
+#include "ws/sessions/bucket.h"
 
 static const uint64_t starts_ms[] = { 1, 1000, UINT64_C(86400) * 365 * 1000 };
 

@@ -6,7 +6,7 @@
 
 #include "proto/json.h"
 #include "tests/unit/hub.h"
-#include "ws/change.h"
+#include "ws/state/change.h"
 
 static msgpack_object packed(const json_t *value, struct hc_buffer *buffer, msgpack_zone *zone)
 {

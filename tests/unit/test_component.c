@@ -3,9 +3,9 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
-#include "ws/component.h"
-#include "ws/detector.h"
-#include "ws/peer.h"
+#include "ws/health/component.h"
+#include "ws/rpc/detector.h"
+#include "ws/rpc/peer.h"
 
 struct fixture {
 	struct test_hub test;

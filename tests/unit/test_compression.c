@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #include "tests/unit/hub.h"
-#include "ws/compression.h"
+#include "ws/fanout/compression.h"
 
 static const struct {
 	const char *offers;

@@ -4,7 +4,7 @@
 
 #include "proto/json.h"
 #include "tests/unit/hub.h"
-#include "ws/detector.h"
+#include "ws/rpc/detector.h"
 
 static void expect_status(struct hc_detector *detector, const char *wanted_text)
 {

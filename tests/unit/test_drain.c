@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
-#include "ws/drain.h"
+#include "ws/sessions/drain.h"
 
 #define AMPLE	  (1024 * 1024)
 #define CLIENTS	  40

@@ -8,7 +8,7 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
-#include "ws/entry.h"
+#include "ws/sessions/entry.h"
 
 #define AMPLE (1024 * 1024)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
-#include "ws/exposition.h"
+#include "ws/health/exposition.h"
 
 static void expect_text(struct hc_buffer *text, const char *wanted)
 {

@@ -2,7 +2,7 @@
 /* Frames: the three forms of a length, and that nothing is masked. RFC 6455 section 5.2, 5.7. */
 #include <criterion/criterion.h>
 
-#include "ws/frame.h"
+#include "ws/fanout/frame.h"
 
 static const struct {
 	uint64_t payload_len;

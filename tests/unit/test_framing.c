@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "ws/framing.h"
+#include "ws/fanout/framing.h"
 
 static const struct hc_framing_options options = {
 	.origin = { .epoch = "0123456789abcdef", .source = "/hostcast/x" },

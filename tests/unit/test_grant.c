@@ -6,7 +6,7 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
-#include "ws/grant.h"
+#include "ws/auth/grant.h"
 
 #define NOW_S 1800000000 /* in all of these tests */
 

@@ -5,7 +5,7 @@
 #include "proto/fault.h"
 #include "proto/json.h"
 #include "tests/unit/hub.h"
-#include "ws/health.h"
+#include "ws/health/health.h"
 
 static void expect_payload(const struct hc_health_sample *sample,
 			   const struct hc_component_state *states, const char *wanted)

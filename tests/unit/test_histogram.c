@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
-#include "ws/histogram.h"
+#include "ws/health/histogram.h"
 
 static void check_buckets(const struct hc_buckets *buckets)
 {

@@ -7,8 +7,8 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
-#include "ws/keeper.h"
-#include "ws/revocations.h"
+#include "ws/auth/keeper.h"
+#include "ws/auth/revocations.h"
 
 struct office {
 	char *dir, *path;

@@ -8,7 +8,7 @@
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
 #include "tests/unit/jwt.h"
-#include "ws/key.h"
+#include "ws/auth/key.h"
 
 static void expect_key(const char *dir, struct hc_str content, mode_t mode, const char *algorithm)
 {

@@ -4,7 +4,7 @@
 
 #include "proto/json.h"
 #include "tests/unit/hub.h"
-#include "ws/latest.h"
+#include "ws/state/latest.h"
 
 #define STATUS_FORMAT "{\"device\":{\"motor\":{\"busy\":%s,\"angle\":%d},\"name\":\"x\"}}"
 

@@ -14,7 +14,7 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
-#include "ws/listener.h"
+#include "ws/rpc/listener.h"
 
 struct taken {
 	int fds[64];

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proto/base.h"
-#include "ws/lookout.h"
+#include "ws/wire/lookout.h"
 
 #define N_MAX 200
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "tests/unit/hub.h"
-#include "ws/message.h"
-#include "ws/subscription.h"
+#include "ws/sessions/message.h"
+#include "ws/sessions/subscription.h"
 
 struct talk {
 	struct test_hub test;

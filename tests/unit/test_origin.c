@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "ws/origin.h"
+#include "ws/wire/origin.h"
 
 static bool is_allowed(const char *list, const char *origin, const char *host)
 {

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 
-#include "ws/proc.h"
+#include "ws/health/proc.h"
 
 static void expect_near(double value, double wanted)
 {

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
-#include "ws/batch.h"
+#include "ws/log/batch.h"
 
 static const struct {
 	const char *type;

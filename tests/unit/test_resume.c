@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/store.h"
-#include "ws/resume.h"
+#include "ws/sessions/resume.h"
 
 #define N_EVENTS  1500
 #define N_CLIENTS 8

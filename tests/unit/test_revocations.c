@@ -9,8 +9,8 @@
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
 #include "tests/unit/jwt.h"
-#include "ws/grant.h"
-#include "ws/revocations.h"
+#include "ws/auth/grant.h"
+#include "ws/auth/revocations.h"
 
 #define NOW_S INT64_C(1800000000)
 

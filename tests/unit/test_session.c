@@ -11,8 +11,8 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
-#include "ws/replay.h"
-#include "ws/resume.h"
+#include "ws/sessions/replay.h"
+#include "ws/sessions/resume.h"
 
 #define RING_BYTES 6000	  /* some twenty events of publish() */
 #define LOG_BYTES  100000 /* some three hundred */

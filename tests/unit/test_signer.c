@@ -7,8 +7,8 @@
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
 #include "tests/unit/jwt.h"
-#include "ws/jwt.h"
-#include "ws/key.h"
+#include "ws/auth/jwt.h"
+#include "ws/auth/key.h"
 
 #define CLAIMS "{\"sub\":\"a\"}"
 

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
-#include "ws/resume.h"
+#include "ws/sessions/resume.h"
 
 static uint64_t closes(const struct hc_stats *stats, uint16_t code)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "tests/unit/hub.h"
-#include "ws/subscription.h"
+#include "ws/sessions/subscription.h"
 
 #define RING_BYTES 6000	  /* some twenty events of publish() */
 #define LOG_BYTES  100000 /* some three hundred */

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/hub.h"
-#include "ws/subscription.h"
+#include "ws/sessions/subscription.h"
 
 static struct hc_filter filter_of(const char *pattern)
 {

@@ -7,8 +7,8 @@
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
 #include "tests/unit/jwt.h"
-#include "ws/revocations.h"
-#include "ws/tickets.h"
+#include "ws/auth/revocations.h"
+#include "ws/auth/tickets.h"
 
 #define NOW_MS UINT64_C(5000000)
 #define ORIGIN HC_STR("https://app.example")

@@ -13,7 +13,7 @@
 
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
-#include "ws/tls.h"
+#include "ws/wire/tls.h"
 
 #define DAY_S	  (24 * 3600)
 #define STEPS_MAX 10 /* of a handshake, each side */

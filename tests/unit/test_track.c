@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "ws/track.h"
+#include "ws/fanout/track.h"
 
 #define N_SLOTS	  16
 #define CAP_BYTES 4096

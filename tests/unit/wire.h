@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A wire to nobody, in the place of ws/wire.c: it records what is written to it, and blocks, breaks
- * or counts as a test wants. The unit tests are linked without libwebsockets' side of the hub.
+ * A wire to nobody, in the place of ws/wire/wire.c: it records what is written to it, and blocks,
+ * breaks or counts as a test wants. The unit tests are linked without libwebsockets' side of the
+ * hub.
  */
 #pragma once
 
 #include "proto/buffer.h"
-#include "ws/wire.h"
+#include "ws/wire/wire.h"
 
 struct lws {
 	struct hc_buffer sent; /* everything that was written */

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store that forgets everything with the process: durability = none, and tests.
+ *
+ * Rows lie in a queue bounded by the bytes of the ring; the oldest give way. Idempotency keys are
+ * remembered for as long as their events. Retained events live in the hub's own memory anyway:
+ * there are none to read.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "proto/clock.h"
+#include "ws/log/store.h"
+
+#define TEND_MS 1000
+
+struct memory_row {
+	struct memory_row *next;
+	uint64_t stored_ns; /* CLOCK_BOOTTIME */
+	struct hc_row row;  /* text within bytes */
+	char bytes[];
+};
+
+struct memory_key {
+	char key[HC_BATCH_KEY_MAX + 1];
+	unsigned char digest[HC_BATCH_DIGEST_LEN];
+	uint64_t first_sequence;
+	UT_hash_handle hh;
+};
+
+struct memory_store {
+	struct hc_store base;
+	pthread_mutex_t lock;
+	struct memory_row *head, **tail;
+	struct memory_key *keys; /* a hash that iterates oldest first */
+	_Atomic uint64_t bytes;
+	uint64_t bytes_max;
+	uint64_t rows_max;
+	uint64_t age_ms_max; /* 0: no limit */
+};
+
+static struct memory_store *of(struct hc_store *store)
+{
+	return hc_container_of(store, struct memory_store, base);
+}
+
+static char *put(char *to, struct hc_str *ret, struct hc_str text)
+{
+	if (text.len)
+		memcpy(to, text.s, text.len);
+	*ret = (struct hc_str){ to, text.len };
+	return to + text.len;
+}
+
+static struct memory_row *row_new(const struct hc_record *record)
+{
+	struct hc_str type = hc_str(record->type->name);
+	struct memory_row *row;
+	char *to;
+
+	row = malloc(sizeof(*row) + type.len + record->to.len + record->body.len);
+	if (!row)
+		return NULL;
+	row->next = NULL;
+	row->row.sequence = 0;
+	to = put(row->bytes, &row->row.type, type);
+	to = put(to, &row->row.to, record->to);
+	(void)put(to, &row->row.body, record->body);
+	return row;
+}
+
+static void drop_keys_before(struct memory_store *store, uint64_t sequence)
+{
+	while (store->keys && store->keys->first_sequence < sequence) {
+		struct memory_key *key = store->keys;
+
+		HASH_DEL(store->keys, key);
+		free(key);
+	}
+}
+
+static void drop_oldest(struct memory_store *store)
+{
+	struct memory_row *row = store->head;
+
+	store->head = row->next;
+	if (!store->head)
+		store->tail = &store->head;
+	store->bytes -= row->row.body.len;
+	store->base.oldest = row->row.sequence + 1;
+	free(row);
+	drop_keys_before(store, store->base.oldest);
+}
+
+static const struct memory_key *find_key(const struct memory_store *store, const char *key)
+{
+	struct memory_key *known;
+
+	HASH_FIND_STR(store->keys, key, known);
+	return known;
+}
+
+static void repeat(struct hc_batch *batch, const struct memory_key *known)
+{
+	uint64_t sequence = known->first_sequence;
+
+	if (memcmp(known->digest, batch->digest, sizeof(batch->digest)) != 0) {
+		batch->result = HC_BATCH_E_CONFLICT;
+		return;
+	}
+	batch->result = HC_BATCH_REPEATED;
+	for (size_t i = 0; i < batch->n; i++)
+		if (hc_record_is_logged(batch->records[i]))
+			batch->records[i]->sequence = sequence++;
+}
+
+static void remember_key(struct memory_store *store, const struct hc_batch *batch)
+{
+	struct memory_key *key = malloc(sizeof(*key));
+
+	if (!key)
+		return; /* the worst that follows: a repetition would be stored again */
+	strcpy(key->key, batch->key);
+	memcpy(key->digest, batch->digest, sizeof(key->digest));
+	key->first_sequence = store->base.newest + 1;
+	HASH_ADD_STR(store->keys, key, key);
+}
+
+static void append_row(struct memory_store *store, struct hc_record *record, struct memory_row *row)
+{
+	record->sequence = store->base.newest + 1;
+	row->row.sequence = record->sequence;
+	store->base.newest = record->sequence;
+	*store->tail = row;
+	store->tail = &row->next;
+	store->bytes += record->body.len;
+	row->stored_ns = hc_boottime_ns();
+	while ((store->bytes > store->bytes_max ||
+		row->row.sequence - store->head->row.sequence >= store->rows_max) &&
+	       store->head != row)
+		drop_oldest(store);
+}
+
+static void append_batch(struct memory_store *store, struct hc_batch *batch)
+{
+	const struct memory_key *known = batch->key[0] ? find_key(store, batch->key) : NULL;
+	struct memory_row *rows[HC_EVENT_BATCH_MAX];
+
+	if (batch->kind != HC_BATCH_EVENTS) { /* nothing that the hub does not have itself */
+		batch->result = HC_BATCH_OK_;
+		return;
+	}
+	if (known) {
+		repeat(batch, known);
+		return;
+	}
+	hc_batch_take(batch);
+	for (size_t i = 0; i < batch->n; i++) {
+		rows[i] = row_new(batch->records[i]);
+		if (rows[i])
+			continue;
+		while (i--)
+			free(rows[i]);
+		hc_batch_lose(batch);
+		batch->result = HC_BATCH_E_FULL;
+		strcpy(batch->error, "out of memory");
+		return;
+	}
+	if (batch->key[0])
+		remember_key(store, batch);
+	for (size_t i = 0; i < batch->n; i++) {
+		if (hc_record_is_logged(batch->records[i]))
+			append_row(store, batch->records[i], rows[i]);
+		else
+			free(rows[i]);
+	}
+	batch->result = HC_BATCH_OK_;
+}
+
+static void memory_append(struct hc_store *base, struct hc_batch **batches, size_t n)
+{
+	struct memory_store *store = of(base);
+
+	pthread_mutex_lock(&store->lock);
+	for (size_t i = 0; i < n; i++)
+		append_batch(store, batches[i]);
+	pthread_mutex_unlock(&store->lock);
+}
+
+static uint64_t memory_tend(struct hc_store *base, bool busy)
+{
+	struct memory_store *store = of(base);
+	uint64_t now_ns = hc_boottime_ns(), max_ns = store->age_ms_max * 1000000;
+
+	(void)busy;
+	pthread_mutex_lock(&store->lock);
+	while (max_ns && store->head && now_ns - store->head->stored_ns > max_ns)
+		drop_oldest(store);
+	pthread_mutex_unlock(&store->lock);
+	return TEND_MS;
+}
+
+static int memory_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
+{
+	struct memory_store *store = of(base);
+
+	pthread_mutex_lock(&store->lock);
+	for (const struct memory_row *row = store->head; row; row = row->next)
+		if (row->row.sequence > after && !fn(context, &row->row))
+			break;
+	pthread_mutex_unlock(&store->lock);
+	return 0;
+}
+
+static int memory_read_retained(struct hc_store *base, hc_row_fn *fn, void *context)
+{
+	(void)base;
+	(void)fn;
+	(void)context;
+	return 0;
+}
+
+static uint64_t memory_bytes(struct hc_store *base)
+{
+	return of(base)->bytes;
+}
+
+static int memory_read_consumers(struct hc_store *base, hc_consumer_row_fn *fn, void *context)
+{
+	(void)base;
+	(void)fn;
+	(void)context;
+	return 0;
+}
+
+static struct hc_store *memory_free(struct hc_store *base)
+{
+	struct memory_store *store = of(base);
+
+	while (store->head)
+		drop_oldest(store);
+	drop_keys_before(store, UINT64_MAX);
+	pthread_mutex_destroy(&store->lock);
+	hc_store_deinit(base);
+	free(store);
+	return NULL;
+}
+
+static const struct hc_store_ops memory_ops = {
+	.name = "memory",
+	.free = memory_free,
+	.append = memory_append,
+	.read = memory_read,
+	.tend = memory_tend,
+	.read_retained = memory_read_retained,
+	.read_consumers = memory_read_consumers,
+	.bytes = memory_bytes,
+};
+
+int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf)
+{
+	struct memory_store *store = calloc(1, sizeof(*store));
+	char epoch[HC_EPOCH_LEN + 1];
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	store->tail = &store->head;
+	store->bytes_max = conf->hub.ring_bytes;
+	if (conf->log.keep_bytes && conf->log.keep_bytes < store->bytes_max)
+		store->bytes_max = conf->log.keep_bytes;
+	store->rows_max = conf->log.keep_events ? conf->log.keep_events : SIZE_MAX;
+	store->age_ms_max = conf->log.keep_age_ms;
+	hc_epoch_random(epoch);
+	r = hc_store_init(&store->base, &memory_ops);
+	if (!r)
+		r = hc_store_begin_epoch(&store->base, epoch);
+	if (r) {
+		free(store);
+		return r;
+	}
+	pthread_mutex_init(&store->lock, NULL);
+	*ret = &store->base;
+	return 0;
+}

@@ -1,0 +1,695 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store in an SQLite database in WAL mode: one connection that writes and checkpoints
+ * (database.h), two that read (readers.h). Nobody else opens the files: a lock file beside them
+ * sees to it.
+ *
+ * All new batches of one append are one transaction: with synchronous=FULL, one fdatasync for all
+ * of them. Freed pages are used again, so the file grows to about keep_bytes and stays there.
+ *
+ *   up ──an error that is not of space or of a lock──> down: nothing is taken until the database
+ *    ^  ^                                                │   has been opened anew and verified; a
+ *    │  └───────────────verified─────────────────────────┤   handle that has failed is never used
+ *    │                                                   │   again, for nobody knows what of its
+ *    │                                                   │   pages is on the disk
+ *    └──the state comes── anew <──damaged, or not what we left: set aside, a new epoch
+ *
+ * What failed was answered as "unknown". Should it be in the database nevertheless once that is
+ * opened anew, it is taken out: nobody has been shown it, and whoever repeats it is answered
+ * rightly.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "proto/clock.h"
+#include "proto/fault.h"
+#include "proto/log.h"
+#include "ws/log/database.h"
+#include "ws/log/readers.h"
+
+#define TEND_MS	      1000	  /* at the latest */
+#define MEND_MS	      250	  /* between two attempts to open it anew */
+#define CHECK_MS      1000	  /* that the search for damage may take */
+#define SUSPECT_MS    (60 * 1000) /* damage again within that time needs no search */
+#define KEYS_MS	      (10 * 1000) /* between two removals of old keys */
+#define MARKS_OF_AGE  100	  /* keep_age is kept to one part in that */
+#define MARK_MS_MIN   100
+#define MARK_MS_MAX   (60 * 60 * 1000)
+#define TRIM_ROWS_MIN 16 /* of one step; it adapts so that a step takes a few milliseconds */
+#define TRIM_ROWS_MAX 4096
+#define TRIM_NS_MIN   1000000
+#define TRIM_NS_MAX   5000000
+#define EXCESS_ROWS   2048 /* above which trimming does not wait for a pause */
+#define EXCESS_BYTES  (4 * 1024 * 1024)
+#define QUIET_MS      900  /* without a commit, after which all there is is moved */
+#define WAL_PAGES     1000 /* after which it is time for a checkpoint: SQLite's own figure */
+#define WAL_PAGES_MAX 4000 /* after which readers wait for one */
+#define FREE_BYTES_MIN \
+	(1024 * 1024) /* of a file system that was full, before it counts as healed */
+
+enum condition {
+	UP,
+	DOWN,	 /* to be opened anew */
+	DAMAGED, /* to be set aside */
+	GONE,	 /* set aside: a new one is to be begun */
+	ANEW,	 /* open again, but what is retained in it is not right yet */
+};
+
+struct sqlite_store {
+	struct hc_store base;
+	char *path;
+	int lock_fd;
+	bool sync;
+	uint64_t keep_age_ms, keep_events, keep_bytes; /* 0: no limit */
+	/* of the writer thread */
+	enum condition condition;
+	bool is_full;	/* the last commit found no space */
+	bool is_locked; /* or somebody else at it */
+	struct hc_database database;
+	uint64_t mended_ns;   /* when that was tried last */
+	bool is_suspect;      /* damage was met */
+	uint64_t suspect_ns;  /* when it was searched for and not found; 0: never */
+	uint64_t appended_ns; /* when something was committed last */
+	uint64_t keys_ns;     /* when old keys were removed */
+	uint64_t trim_rows;
+	struct hc_readers *readers;
+	_Atomic int read_error; /* an SQLite code that a reader has met */
+};
+
+static struct sqlite_store *of(struct hc_store *store)
+{
+	return hc_container_of(store, struct sqlite_store, base);
+}
+
+static void report(struct sqlite_store *store, int code)
+{
+	char reason[HC_STORE_REASON_MAX];
+
+	(void)snprintf(reason, sizeof(reason), "%s: %s", store->path,
+		       hc_database_error(&store->database, code));
+	hc_store_report(&store->base, reason);
+}
+
+static const char *const suffixes[] = { "", "-wal", "-shm" }; /* of the files of a database */
+
+/* ---- set aside ---------------------------------------------------------------------------- */
+
+static int set_aside(const struct sqlite_store *store, const char *why)
+{
+	int64_t now_unix_ms = hc_now_unix_ms();
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
+		char from[PATH_MAX], to[PATH_MAX];
+
+		if (snprintf(from, sizeof(from), "%s%s", store->path, suffixes[i]) >=
+			    (int)sizeof(from) ||
+		    snprintf(to, sizeof(to), "%s.damaged-%lld%s", store->path,
+			     (long long)now_unix_ms, suffixes[i]) >= (int)sizeof(to))
+			return -ENAMETOOLONG;
+		if (rename(from, to) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	hc_err("%s %s: what is left of it is set aside as %s.damaged-%lld, beginning a new log "
+	       "with a new epoch",
+	       store->path, why, store->path, (long long)now_unix_ms);
+	return 0;
+}
+
+/* ---- trouble ------------------------------------------------------------------------------ */
+
+static bool is_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
+static bool is_lock(int code)
+{
+	return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
+}
+
+/* Something has failed: is the database still to be used? */
+static void judge(struct sqlite_store *store, int code)
+{
+	if ((code & 0xff) == SQLITE_NOMEM)
+		return; /* this once; it says nothing about the database */
+	report(store, code);
+	store->is_full = hc_database_is_full(&store->database, code);
+	store->is_locked = is_lock(code);
+	if (!store->is_full && !store->is_locked)
+		store->condition = DOWN;
+	if (is_damage(code) && store->suspect_ns &&
+	    hc_monotonic_ns() - store->suspect_ns < SUSPECT_MS * UINT64_C(1000000))
+		store->condition = DAMAGED;
+	else if (is_damage(code))
+		store->is_suspect = true; /* it is searched for when it is open again */
+}
+
+static void be_well(struct sqlite_store *store)
+{
+	store->condition = UP;
+	store->is_full = false;
+	store->is_locked = false;
+	store->read_error = 0; /* it was of before */
+	hc_store_report(&store->base, NULL);
+}
+
+/* A new log that could not be begun: nothing is in it yet. */
+static void remove_empty(const struct sqlite_store *store)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++)
+		if (snprintf(path, sizeof(path), "%s%s", store->path, suffixes[i]) <
+		    (int)sizeof(path))
+			(void)unlink(path); /* else the next attempt fails, and says so */
+}
+
+static int begin_anew(struct sqlite_store *store)
+{
+	struct hc_log_start start = { .base = store->base.newest };
+	int r;
+
+	hc_epoch_random(start.epoch);
+	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	if (!r)
+		r = hc_readers_open(store->readers);
+	if (!r && hc_store_begin_epoch(&store->base, start.epoch) < 0)
+		r = SQLITE_NOMEM;
+	if (r) {
+		report(store, r);
+		hc_readers_close(store->readers);
+		hc_database_close(&store->database);
+		remove_empty(store);
+		return r;
+	}
+	store->suspect_ns = 0;
+	store->is_suspect = false;
+	store->base.oldest = store->base.newest + 1;
+	store->condition = ANEW;
+	hc_store_want_state(&store->base, true);
+	return SQLITE_OK;
+}
+
+static void give_up(struct sqlite_store *store)
+{
+	hc_database_close(&store->database);
+	hc_readers_close(store->readers);
+	if (!set_aside(store, "is damaged, or gone"))
+		store->condition = GONE;
+}
+
+/* What was opened again must be what we left, and all of it must reach the disk once more. */
+static int verify(struct sqlite_store *store)
+{
+	const char *epoch = store->base.epochs->text;
+	uint64_t newest = store->base.newest;
+	int r = hc_database_checkpoint(&store->database, true);
+
+	if (!r && store->is_suspect)
+		r = hc_database_check(&store->database, CHECK_MS);
+	if (r == SQLITE_INTERRUPT)
+		r = SQLITE_OK; /* not found in that time: if it is met again, it is there */
+	if (r)
+		return r;
+	if (strcmp(store->database.epoch, epoch) != 0 || store->database.newest < newest)
+		return SQLITE_CORRUPT; /* acknowledged events are not in it */
+	if (store->database.newest == newest)
+		return SQLITE_OK;
+	r = hc_database_cut(&store->database, newest);
+	if (!r)
+		hc_store_want_state(&store->base, true);
+	return r;
+}
+
+/*
+ * The readers stay open until the writer is: they can go on reading what was there, and SQLite
+ * keeps its index of what was committed.
+ */
+static int open_anew(struct sqlite_store *store)
+{
+	struct hc_log_start start = { .base = store->base.newest };
+	struct hc_store_health health;
+	int r;
+
+	hc_database_close(&store->database);
+	if (access(store->path, F_OK) < 0 && errno == ENOENT)
+		return SQLITE_CORRUPT;
+	hc_epoch_random(start.epoch);
+	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	if (!r)
+		r = hc_readers_open(store->readers);
+	if (!r)
+		r = verify(store);
+	if (r)
+		return r;
+	if (store->is_suspect)
+		store->suspect_ns = hc_monotonic_ns();
+	store->is_suspect = false;
+	store->base.oldest = store->database.base + 1;
+	hc_store_look(&store->base, &health);
+	store->condition = health.wants_state ? ANEW : UP;
+	return SQLITE_OK;
+}
+
+/* Tries to get it up again, if it is time to. */
+static void mend(struct sqlite_store *store)
+{
+	uint64_t now_ns = hc_monotonic_ns();
+	int r = SQLITE_OK;
+
+	if (store->condition == UP || store->condition == ANEW ||
+	    (store->mended_ns && now_ns - store->mended_ns < MEND_MS * UINT64_C(1000000)))
+		return;
+	store->mended_ns = now_ns;
+	if (store->condition == DOWN)
+		r = open_anew(store);
+	if (is_damage(r))
+		store->condition = DAMAGED;
+	else if (r)
+		report(store, r);
+	if (store->condition == DAMAGED)
+		give_up(store);
+	if (store->condition == GONE)
+		(void)begin_anew(store); /* which has reported it */
+	if (store->condition == UP)
+		be_well(store);
+}
+
+static bool has_space(const struct sqlite_store *store)
+{
+	struct statvfs about;
+
+	return !statvfs(store->path, &about) &&
+	       (uint64_t)about.f_bavail * about.f_frsize >= FREE_BYTES_MIN;
+}
+
+/* Without anything to commit: is that which stood in the way gone? */
+static void look_again(struct sqlite_store *store)
+{
+	if (store->is_full && has_space(store))
+		be_well(store);
+	else if (store->is_locked && !hc_database_try(&store->database))
+		be_well(store);
+}
+
+/* ---- append ------------------------------------------------------------------------------- */
+
+static void fail_one(struct sqlite_store *store, struct hc_batch *batch, bool is_full)
+{
+	struct hc_store_health health;
+
+	hc_store_look(&store->base, &health);
+	if (batch->kind == HC_BATCH_EVENTS) {
+		for (size_t j = 0; j < batch->n; j++)
+			batch->records[j]->sequence = 0;
+		hc_batch_lose(batch);
+	}
+	batch->result = is_full ? HC_BATCH_E_FULL : HC_BATCH_E_UNAVAILABLE;
+	(void)snprintf(batch->error, sizeof(batch->error), "%.*s", (int)sizeof(batch->error) - 1,
+		       health.is_degraded ? health.reason : "out of memory");
+}
+
+static void fail_all(struct sqlite_store *store, struct hc_batch **batches, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fail_one(store, batches[i], store->is_full);
+}
+
+/* The state makes it right again; everything else must wait for it. */
+static void append_anew(struct sqlite_store *store, struct hc_batch **batches, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		if (batches[i]->kind != HC_BATCH_STATE || store->condition != ANEW) {
+			fail_one(store, batches[i], false);
+			continue;
+		}
+		r = hc_database_append(&store->database, &batches[i], 1);
+		if (r) {
+			judge(store, r);
+			fail_one(store, batches[i], store->is_full);
+			if (store->condition == UP)
+				store->condition = ANEW;
+			continue;
+		}
+		hc_store_want_state(&store->base, false);
+		be_well(store);
+		if (i + 1 < n)
+			hc_store_append(&store->base, batches + i + 1, n - i - 1);
+		return;
+	}
+}
+
+static void sqlite_append(struct hc_store *base, struct hc_batch **batches, size_t n)
+{
+	struct sqlite_store *store = of(base);
+	int r;
+
+	mend(store);
+	if (store->condition == UP && hc_database_has_moved(&store->database)) {
+		store->condition = DAMAGED;
+		hc_store_report(base, "the database was deleted or replaced by somebody else");
+		mend(store);
+	}
+	if (store->condition == ANEW) {
+		append_anew(store, batches, n);
+		return;
+	}
+	if (store->condition != UP) {
+		fail_all(store, batches, n);
+		return;
+	}
+	r = hc_database_append(&store->database, batches, n);
+	if (r) {
+		judge(store, r);
+		fail_all(store, batches, n);
+		return;
+	}
+	store->appended_ns = hc_monotonic_ns();
+	base->newest = store->database.newest;
+	if (store->is_full || store->is_locked)
+		be_well(store);
+}
+
+/* ---- tend --------------------------------------------------------------------------------- */
+
+/* How many of the oldest rows take about that part of all bytes; the newest stays. */
+static uint64_t rows_of(uint64_t part, uint64_t bytes, uint64_t n)
+{
+	uint64_t rows = (uint64_t)((double)n * (double)part / (double)bytes) + 1;
+
+	return rows < n ? rows : n - !!n;
+}
+
+static int find_excess(struct sqlite_store *store, bool busy, uint64_t *ret_until)
+{
+	const struct hc_database *database = &store->database;
+	uint64_t n = database->newest - database->base, until = 0, bytes = 0, rows = 0;
+	int r = SQLITE_OK;
+
+	if (store->keep_age_ms)
+		r = hc_database_aged(&store->database, store->keep_age_ms, &until);
+	if (busy && until < database->base + EXCESS_ROWS)
+		until = 0;
+	if (store->keep_events && n > store->keep_events + (busy ? EXCESS_ROWS : 0) &&
+	    database->newest - store->keep_events > until)
+		until = database->newest - store->keep_events;
+	if (!r && store->keep_bytes)
+		r = hc_database_bytes(&store->database, &bytes);
+	if (store->keep_bytes && bytes > store->keep_bytes + (busy ? EXCESS_BYTES : 0))
+		rows = rows_of(bytes - store->keep_bytes, bytes, n);
+	*ret_until = until > database->base + rows ? until : database->base + rows;
+	return r;
+}
+
+/* A step takes as many rows as can be done in some milliseconds. */
+static void adapt(struct sqlite_store *store, uint64_t took_ns)
+{
+	if (took_ns > TRIM_NS_MAX && store->trim_rows > TRIM_ROWS_MIN)
+		store->trim_rows /= 2;
+	else if (took_ns < TRIM_NS_MIN && store->trim_rows < TRIM_ROWS_MAX)
+		store->trim_rows *= 2;
+}
+
+static int trim(struct sqlite_store *store, bool busy, bool *ret_more)
+{
+	uint64_t until, began_ns, step;
+	int r = find_excess(store, busy, &until);
+
+	if (r || until <= store->database.base)
+		return r;
+	step = store->database.base + store->trim_rows;
+	*ret_more = true;
+	began_ns = hc_monotonic_ns();
+	r = hc_database_trim(&store->database, until < step ? until : step);
+	adapt(store, hc_monotonic_ns() - began_ns);
+	if (!r)
+		store->base.oldest = store->database.base + 1;
+	return r;
+}
+
+static bool is_quiet(const struct sqlite_store *store)
+{
+	return hc_monotonic_ns() - store->appended_ns > QUIET_MS * UINT64_C(1000000);
+}
+
+static int checkpoint(struct sqlite_store *store, bool busy)
+{
+	unsigned int n_pages = store->database.wal_pages;
+	int r;
+
+	if (!n_pages || (n_pages < WAL_PAGES && (busy || !is_quiet(store))))
+		return SQLITE_OK;
+	if (n_pages < WAL_PAGES_MAX) {
+		r = hc_database_checkpoint(&store->database, false);
+	} else {
+		hc_readers_hold(store->readers);
+		r = hc_database_checkpoint(&store->database, true);
+		hc_readers_go_on(store->readers);
+	}
+	return is_lock(r) ? SQLITE_OK : r; /* the next one moves what is left */
+}
+
+static int tidy_up(struct sqlite_store *store, bool busy, bool *ret_more)
+{
+	uint64_t now_ns = hc_monotonic_ns();
+	bool more_keys = false;
+	int r = trim(store, busy, ret_more);
+
+	if (!r && !busy)
+		r = hc_database_mark(&store->database);
+	if (!r && now_ns - store->keys_ns > KEYS_MS * UINT64_C(1000000)) {
+		r = hc_database_forget_keys(&store->database, &more_keys);
+		if (!more_keys)
+			store->keys_ns = now_ns;
+		*ret_more |= more_keys;
+	}
+	if (!r && !*ret_more)
+		r = checkpoint(store, busy);
+	else if (!r && store->database.wal_pages >= WAL_PAGES)
+		r = checkpoint(store, true);
+	return r;
+}
+
+/* What a reader has met: an I/O error or damage is the writer's business too. */
+static void heed_readers(struct sqlite_store *store)
+{
+	int code = atomic_exchange(&store->read_error, 0);
+
+	if (code && store->condition == UP && !is_lock(code) && (code & 0xff) != SQLITE_NOMEM)
+		judge(store, code);
+}
+
+static uint64_t sqlite_tend(struct hc_store *base, bool busy)
+{
+	struct sqlite_store *store = of(base);
+	bool more = false;
+	int r;
+
+	heed_readers(store);
+	mend(store);
+	if (store->condition != UP)
+		return MEND_MS;
+	if (store->is_full || store->is_locked)
+		look_again(store);
+	if (!busy && hc_database_has_moved(&store->database)) {
+		store->condition = DAMAGED;
+		hc_store_report(base, "the database was deleted or replaced by somebody else");
+		mend(store);
+		return 0;
+	}
+	r = tidy_up(store, busy, &more);
+	if (r && !hc_database_is_full(&store->database, r)) {
+		judge(store, r);
+		return MEND_MS;
+	}
+	return more && !r ? 0 : TEND_MS; /* a full disk is for the next commit to tell */
+}
+
+/* ---- read --------------------------------------------------------------------------------- */
+
+static int note_read(struct sqlite_store *store, int code)
+{
+	if (!code)
+		return 0;
+	store->read_error = code;
+	return -EIO;
+}
+
+static int sqlite_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
+{
+	struct sqlite_store *store = of(base);
+
+	return note_read(store, hc_readers_read(store->readers, after, fn, context));
+}
+
+static int sqlite_read_retained(struct hc_store *base, hc_row_fn *fn, void *context)
+{
+	struct sqlite_store *store = of(base);
+
+	return note_read(store, hc_readers_read_retained(store->readers, fn, context));
+}
+
+static int sqlite_read_consumers(struct hc_store *base, hc_consumer_row_fn *fn, void *context)
+{
+	struct sqlite_store *store = of(base);
+
+	return note_read(store, hc_readers_read_consumers(store->readers, fn, context));
+}
+
+/* Of the files' lengths: the database, the log of its writes beside it, and the index of that. */
+static uint64_t sqlite_bytes(struct hc_store *base)
+{
+	struct sqlite_store *store = of(base);
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
+		char path[PATH_MAX];
+		struct stat about;
+
+		if (snprintf(path, sizeof(path), "%s%s", store->path, suffixes[i]) <
+			    (int)sizeof(path) &&
+		    !stat(path, &about))
+			bytes += (uint64_t)about.st_size;
+	}
+	return bytes;
+}
+
+/* ---- open --------------------------------------------------------------------------------- */
+
+static int explain(const struct sqlite_store *store, int code, struct hc_fault *fault)
+{
+	if (code == SQLITE_SCHEMA)
+		hc_fault_set(fault, HC_FAULT_INTERNAL,
+			     "%s was written by a newer hostcast: install that, or set [log] path",
+			     store->path);
+	else
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "cannot open the log %s: %s", store->path,
+			     hc_database_error(&store->database, code));
+	return -EIO;
+}
+
+static int take_lock(struct sqlite_store *store, struct hc_fault *fault)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer path = HC_BUFFER_NULL;
+	int r;
+
+	hc_buffer_printf(&path, "%s.lock%c", store->path, '\0');
+	if (path.failed)
+		return -ENOMEM;
+	store->lock_fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (store->lock_fd < 0) {
+		r = -errno;
+		hc_fault_set(fault, HC_FAULT_INTERNAL,
+			     "cannot open %s: %s: the directory must exist and be writable",
+			     path.data, strerror(-r));
+		return r;
+	}
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		hc_fault_set(fault, HC_FAULT_INTERNAL, "the log %s is in use by another hub",
+			     store->path);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static struct hc_store *sqlite_free(struct hc_store *base)
+{
+	struct sqlite_store *store = of(base);
+
+	(void)hc_readers_free(store->readers);
+	hc_database_close(&store->database); /* the last one: it leaves nothing beside the file */
+	hc_closep(&store->lock_fd);
+	hc_store_deinit(base);
+	free(store->path);
+	free(store);
+	return NULL;
+}
+
+static const struct hc_store_ops sqlite_ops = {
+	.name = "sqlite",
+	.free = sqlite_free,
+	.append = sqlite_append,
+	.tend = sqlite_tend,
+	.read = sqlite_read,
+	.read_retained = sqlite_read_retained,
+	.read_consumers = sqlite_read_consumers,
+	.bytes = sqlite_bytes,
+};
+
+static int open_all(struct sqlite_store *store)
+{
+	struct hc_log_start start = { .base = 0 };
+	int r;
+
+	hc_epoch_random(start.epoch);
+	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	return r ? r : hc_readers_open(store->readers);
+}
+
+static int open_or_set_aside(struct sqlite_store *store, struct hc_fault *fault)
+{
+	struct hc_store *base = &store->base;
+	int code = open_all(store);
+
+	if (is_damage(code)) {
+		hc_database_close(&store->database);
+		if (set_aside(store, "is damaged") < 0)
+			return explain(store, code, fault);
+		code = open_all(store);
+	}
+	if (code)
+		return explain(store, code, fault);
+	base->newest = store->database.newest;
+	base->oldest = store->database.base + 1;
+	return hc_store_begin_epoch(base, store->database.epoch);
+}
+
+static void take_options(struct sqlite_store *store, const struct hc_conf *conf)
+{
+	uint64_t mark_ms = conf->log.keep_age_ms / MARKS_OF_AGE;
+
+	store->sync = conf->log.durability == HC_DURABILITY_DISK;
+	store->keep_age_ms = conf->log.keep_age_ms;
+	store->keep_events = conf->log.keep_events;
+	store->keep_bytes = conf->log.keep_bytes;
+	store->trim_rows = TRIM_ROWS_MIN;
+	if (!mark_ms || mark_ms > MARK_MS_MAX)
+		mark_ms = MARK_MS_MAX;
+	store->database.mark_every_ms = mark_ms < MARK_MS_MIN ? MARK_MS_MIN : mark_ms;
+}
+
+int hc_store_sqlite_open(struct hc_store **ret, const struct hc_conf *conf, struct hc_fault *fault)
+{
+	struct sqlite_store *store = calloc(1, sizeof(*store));
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	store->lock_fd = -1;
+	take_options(store, conf);
+	r = hc_store_init(&store->base, &sqlite_ops);
+	if (!r)
+		store->path = strdup(conf->log.path);
+	if (!r)
+		r = store->path ? take_lock(store, fault) : -ENOMEM;
+	if (!r)
+		r = hc_readers_new(&store->readers, store->path);
+	if (!r)
+		r = open_or_set_aside(store, fault);
+	if (r) {
+		(void)sqlite_free(&store->base);
+		return r;
+	}
+	*ret = &store->base;
+	return 0;
+}
