@@ -222,7 +222,7 @@ install: all ## install under DESTDIR and prefix; an existing configuration is k
 	@cd ws/browser && for f in $(pages); do $(INSTALL) -D -m 0644 "$$f" "$D$(datadir)/browser/$$f" || exit 1; done
 	@for f in $(manuals); do $(INSTALL) -d $D$(mandir)/man$${f##*.} && \
 		$(relocate) "$$f" >"$D$(mandir)/man$${f##*.}/$${f##*/}" || exit 1; done
-	@$(INSTALL) -d $D$(unitdir) && for f in conf/systemd/*.service; do \
+	@$(INSTALL) -d $D$(unitdir) && for f in conf/systemd/*; do \
 		$(relocate) "$$f" >"$D$(unitdir)/$${f##*/}" || exit 1; done
 	$(INSTALL) -D -m 0644 conf/sysusers.d/hostcast.conf $D$(prefix)/lib/sysusers.d/hostcast.conf
 	$(INSTALL) -D -m 0644 conf/tmpfiles.d/hostcast.conf $D$(prefix)/lib/tmpfiles.d/hostcast.conf

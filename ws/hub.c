@@ -244,7 +244,7 @@ static int open_fan_out(struct hc_hub *hub)
 	return r;
 }
 
-static int open_all(struct hc_hub *hub, struct hc_fault *fault)
+static int open_all(struct hc_hub *hub, struct hc_inherited *inherited, struct hc_fault *fault)
 {
 	int r = load_types(hub, fault);
 
@@ -265,12 +265,12 @@ static int open_all(struct hc_hub *hub, struct hc_fault *fault)
 	if (!r)
 		r = hc_health_new(&hub->health, hub);
 	if (!r)
-		r = hc_peers_new(&hub->peers, hub, fault);
+		r = hc_peers_new(&hub->peers, hub, inherited, fault);
 	return r;
 }
 
 int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
-	       struct hc_fault *fault)
+	       struct hc_inherited *inherited, struct hc_fault *fault)
 {
 	struct hc_hub *hub = calloc(1, sizeof(*hub));
 	int r;
@@ -280,7 +280,7 @@ int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
 	hub->loop = loop;
 	hub->conf = conf;
 	hub->started_ns = hc_monotonic_ns();
-	r = open_all(hub, fault);
+	r = open_all(hub, inherited, fault);
 	if (r < 0) {
 		if (!fault->message[0])
 			hc_fault_set(fault, HC_FAULT_INTERNAL, "%s", strerror(-r));

@@ -27,6 +27,7 @@ struct hc_consumers;
 struct hc_detector;
 struct hc_keeper;
 struct hc_health;
+struct hc_inherited;
 struct hc_metrics;
 struct hc_peers;
 struct hc_replay;
@@ -70,10 +71,11 @@ struct hc_hub {
 
 /**
  * hc_hub_new() - open the log, load registry and state
- * @fault: what is wrong and what to do
+ * @inherited: listening sockets, from which that for programs is taken if it is there; or NULL
+ * @fault:     what is wrong and what to do
  */
 int hc_hub_new(struct hc_hub **ret, uv_loop_t *loop, const struct hc_conf *conf,
-	       struct hc_fault *fault);
+	       struct hc_inherited *inherited, struct hc_fault *fault);
 
 /**
  * hc_hub_free() - close the log and forget everything

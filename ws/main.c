@@ -13,6 +13,7 @@
 #include "proto/log.h"
 #include "ws/hub.h"
 #include "ws/reload.h"
+#include "ws/rpc/inherited.h"
 #include "ws/rpc/listener.h"
 #include "ws/sessions/admission.h"
 #include "ws/sessions/drain.h"
@@ -112,34 +113,52 @@ static void start_watchdog(struct server *server)
 }
 
 static int start_listeners(struct server *server, const struct hc_conf *conf,
-			   struct hc_fault *fault)
+			   struct hc_inherited *inherited, struct hc_fault *fault)
 {
-	struct hc_listener **const all[] = { &server->tcp, &server->tls, &server->web };
+	struct hc_listener_options options = {
+		.loop = &server->loop,
+		.inherited = inherited,
+		.fn = on_client,
+		.gate = on_gate,
+		.context = server,
+	};
 	int r = 0;
 
 	if (conf->hub.listen[0])
-		r = hc_listener_tcp(&server->tcp, &server->loop, conf->hub.listen, conf->hub.port,
-				    on_client, server, fault);
-	if (!r && conf->tls.listen[0])
-		r = hc_listener_tcp(&server->tls, &server->loop, conf->tls.listen, conf->tls.port,
-				    on_tls_client, server, fault);
+		r = hc_listener_tcp(&server->tcp, &options, conf->hub.listen, conf->hub.port,
+				    fault);
 	if (!r && conf->hub.web_socket[0])
-		r = hc_listener_unix(&server->web, &server->loop, conf->hub.web_socket, on_client,
-				     server, fault);
-	for (size_t i = 0; i < HC_ARRAY_LEN(all); i++)
-		if (*all[i])
-			hc_listener_set_gate(*all[i], on_gate);
-	return r;
+		r = hc_listener_unix(&server->web, &options, conf->hub.web_socket, fault);
+	options.fn = on_tls_client;
+	if (!r && conf->tls.listen[0])
+		r = hc_listener_tcp(&server->tls, &options, conf->tls.listen, conf->tls.port,
+				    fault);
+	return r ? r : hc_inherited_check(inherited, fault);
+}
+
+static int inherit(struct hc_inherited **ret, struct hc_fault *fault)
+{
+	int n = sd_listen_fds(1);
+
+	if (n < 0) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS, "LISTEN_FDS cannot be understood: %s",
+			     strerror(-n));
+		return n;
+	}
+	return hc_inherited_new(ret, SD_LISTEN_FDS_START, (size_t)n, fault);
 }
 
 static int start(struct server *server, const struct hc_conf *conf, struct hc_fault *fault)
 {
-	int r = hc_hub_new(&server->hub, &server->loop, conf, fault);
+	HC_CLEANUP(hc_inherited_freep) struct hc_inherited *inherited = NULL;
+	int r = inherit(&inherited, fault);
 
+	if (!r)
+		r = hc_hub_new(&server->hub, &server->loop, conf, inherited, fault);
 	if (!r)
 		r = hc_protocol_new(&server->protocol, server->hub, fault);
 	if (!r)
-		r = start_listeners(server, conf, fault);
+		r = start_listeners(server, conf, inherited, fault);
 	return r;
 }
 

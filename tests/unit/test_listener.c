@@ -35,6 +35,22 @@ static void close_taken(struct taken *taken)
 		close(taken->fds[--taken->n]);
 }
 
+static int listen_tcp(struct hc_listener **ret, uv_loop_t *loop, struct taken *taken,
+		      const char *address, uint16_t port, struct hc_fault *fault)
+{
+	const struct hc_listener_options options = { .loop = loop, .fn = take, .context = taken };
+
+	return hc_listener_tcp(ret, &options, address, port, fault);
+}
+
+static int listen_unix(struct hc_listener **ret, uv_loop_t *loop, struct taken *taken,
+		       const char *path, struct hc_fault *fault)
+{
+	const struct hc_listener_options options = { .loop = loop, .fn = take, .context = taken };
+
+	return hc_listener_unix(ret, &options, path, fault);
+}
+
 static int connect_tcp(uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -79,8 +95,8 @@ Test(listener, takes_every_connection_to_its_port)
 	uv_loop_t loop;
 
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_assert_eq(hc_listener_tcp(&listener, &loop, "127.0.0.1", 0, take, &taken, &fault), 0,
-		     "%s", fault.message);
+	cr_assert_eq(listen_tcp(&listener, &loop, &taken, "127.0.0.1", 0, &fault), 0, "%s",
+		     fault.message);
 	cr_assert_neq(hc_listener_port(listener), 0);
 	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
 		clients[i] = connect_tcp(hc_listener_port(listener));
@@ -114,9 +130,9 @@ Test(listener, an_address_that_is_not_ours_is_told)
 		struct hc_fault fault = HC_FAULT_NULL;
 		struct hc_listener *listener = NULL;
 
-		cr_expect_eq(hc_listener_tcp(&listener, &loop, bad_addresses[i].address, 0, take,
-					     NULL, &fault),
-			     bad_addresses[i].error, "%s", bad_addresses[i].address);
+		cr_expect_eq(
+			listen_tcp(&listener, &loop, NULL, bad_addresses[i].address, 0, &fault),
+			bad_addresses[i].error, "%s", bad_addresses[i].address);
 		cr_expect_null(listener);
 		cr_expect(strstr(fault.message, bad_addresses[i].told), "%s", fault.message);
 	}
@@ -130,10 +146,10 @@ Test(listener, a_port_in_use_is_told)
 	uv_loop_t loop;
 
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_assert_eq(hc_listener_tcp(&listener, &loop, "127.0.0.1", 0, take, NULL, &fault), 0);
-	cr_expect_eq(hc_listener_tcp(&second, &loop, "127.0.0.1", hc_listener_port(listener), take,
-				     NULL, &fault),
-		     -EADDRINUSE);
+	cr_assert_eq(listen_tcp(&listener, &loop, NULL, "127.0.0.1", 0, &fault), 0);
+	cr_expect_eq(
+		listen_tcp(&second, &loop, NULL, "127.0.0.1", hc_listener_port(listener), &fault),
+		-EADDRINUSE);
 	cr_expect_null(second);
 	cr_expect(strstr(fault.message, "another listen or port"), "%s", fault.message);
 	finish(&loop, listener);
@@ -151,8 +167,7 @@ Test(listener, a_unix_socket_is_for_owner_and_group_and_goes_away)
 
 	(void)snprintf(path, sizeof(path), "%s/sock", dir);
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_assert_eq(hc_listener_unix(&listener, &loop, path, take, &taken, &fault), 0, "%s",
-		     fault.message);
+	cr_assert_eq(listen_unix(&listener, &loop, &taken, path, &fault), 0, "%s", fault.message);
 	cr_assert_eq(stat(path, &st), 0);
 	cr_expect_eq(st.st_mode & 0777, 0660);
 	client = connect_unix(path);
@@ -180,9 +195,8 @@ Test(listener, a_unix_socket_in_use_is_refused_one_left_behind_replaced)
 	cr_assert_eq(bind(left, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(left); /* as if killed: the file stays */
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_assert_eq(hc_listener_unix(&listener, &loop, path, take, NULL, &fault), 0, "%s",
-		     fault.message);
-	cr_expect_eq(hc_listener_unix(&second, &loop, path, take, NULL, &fault), -EADDRINUSE);
+	cr_assert_eq(listen_unix(&listener, &loop, NULL, path, &fault), 0, "%s", fault.message);
+	cr_expect_eq(listen_unix(&second, &loop, NULL, path, &fault), -EADDRINUSE);
 	cr_expect_null(second);
 	cr_expect(strstr(fault.message, "another hub is serving"), "%s", fault.message);
 	client = connect_unix(path); /* the first one was left alone */
@@ -200,11 +214,10 @@ Test(listener, a_path_that_cannot_be_is_told)
 	uv_loop_t loop;
 
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_expect_eq(hc_listener_unix(&listener, &loop, "/nonexistent/sock", take, NULL, &fault),
-		     -ENOENT);
+	cr_expect_eq(listen_unix(&listener, &loop, NULL, "/nonexistent/sock", &fault), -ENOENT);
 	cr_expect(strstr(fault.message, "directory must exist"), "%s", fault.message);
 	(void)snprintf(path, sizeof(path), "%s/%0110d", dir, 0);
-	cr_expect_eq(hc_listener_unix(&listener, &loop, path, take, NULL, &fault), -ENAMETOOLONG);
+	cr_expect_eq(listen_unix(&listener, &loop, NULL, path, &fault), -ENAMETOOLONG);
 	cr_expect(strstr(fault.message, "more than 107 bytes"), "%s", fault.message);
 	cr_expect_null(listener);
 	cr_expect_eq(uv_loop_close(&loop), 0);
@@ -221,7 +234,7 @@ Test(listener, connections_wait_while_descriptors_are_used_up)
 	int client;
 
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_assert_eq(hc_listener_tcp(&listener, &loop, "127.0.0.1", 0, take, &taken, &fault), 0);
+	cr_assert_eq(listen_tcp(&listener, &loop, &taken, "127.0.0.1", 0, &fault), 0);
 	client = connect_tcp(hc_listener_port(listener));
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none_left = (struct rlimit){ 0, limit.rlim_max };
@@ -256,15 +269,17 @@ static uint64_t ask(void *context)
 Test(listener, whoever_has_to_wait_is_not_accepted_and_nothing_spins)
 {
 	struct gated gated = { .wait_ms = 30 };
+	uv_loop_t loop;
+	const struct hc_listener_options options = {
+		.loop = &loop, .fn = take, .gate = ask, .context = &gated
+	};
 	struct hc_fault fault = HC_FAULT_NULL;
 	struct hc_listener *listener = NULL;
 	uint64_t until_ms;
-	uv_loop_t loop;
 	int fd;
 
 	cr_assert_eq(uv_loop_init(&loop), 0);
-	cr_assert_eq(hc_listener_tcp(&listener, &loop, "127.0.0.1", 0, take, &gated, &fault), 0);
-	hc_listener_set_gate(listener, ask);
+	cr_assert_eq(hc_listener_tcp(&listener, &options, "127.0.0.1", 0, &fault), 0);
 	fd = connect_tcp(hc_listener_port(listener));
 	until_ms = uv_now(&loop) + 150;
 	while (uv_now(&loop) < until_ms)

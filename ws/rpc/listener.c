@@ -18,6 +18,7 @@
 #include "proto/buffer.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/rpc/inherited.h"
 #include "ws/rpc/listener.h"
 
 #define BACKLOG	   4096 /* connections; the kernel cuts it to net.core.somaxconn */
@@ -27,11 +28,11 @@
 struct hc_listener {
 	int fd;
 	int lock_fd;
-	char *path; /* UNIX only */
+	char *path; /* of the UNIX socket to remove, or NULL */
 	uv_poll_t poll;
 	uv_timer_t rest;
 	hc_listener_fn *fn;
-	hc_listener_gate_fn *gate; /* or NULL */
+	hc_listener_gate_fn *gate;
 	void *context;
 	unsigned int n_handles; /* not yet closed */
 	struct hc_log_limit out_of_fds;
@@ -96,11 +97,6 @@ static void on_closed(uv_handle_t *handle)
 	free(listener);
 }
 
-void hc_listener_set_gate(struct hc_listener *listener, hc_listener_gate_fn *gate)
-{
-	listener->gate = gate;
-}
-
 struct hc_listener *hc_listener_free(struct hc_listener *listener)
 {
 	if (!listener)
@@ -115,8 +111,8 @@ struct hc_listener *hc_listener_free(struct hc_listener *listener)
 }
 
 /* Takes over the descriptors; closes them on failure. */
-static int start(struct hc_listener **ret, uv_loop_t *loop, int fd, int lock_fd, const char *path,
-		 hc_listener_fn *fn, void *context)
+static int start(struct hc_listener **ret, const struct hc_listener_options *options, int fd,
+		 int lock_fd, const char *path)
 {
 	struct hc_listener *listener = calloc(1, sizeof(*listener));
 
@@ -130,12 +126,13 @@ static int start(struct hc_listener **ret, uv_loop_t *loop, int fd, int lock_fd,
 	}
 	listener->fd = fd;
 	listener->lock_fd = lock_fd;
-	listener->fn = fn;
-	listener->context = context;
+	listener->fn = options->fn;
+	listener->gate = options->gate;
+	listener->context = options->context;
 	listener->n_handles = 2;
 	/* Neither can fail for a fresh socket that nobody polls yet. */
-	(void)uv_timer_init(loop, &listener->rest);
-	(void)uv_poll_init(loop, &listener->poll, fd);
+	(void)uv_timer_init(options->loop, &listener->rest);
+	(void)uv_poll_init(options->loop, &listener->poll, fd);
 	listener->rest.data = listener;
 	listener->poll.data = listener;
 	(void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
@@ -164,36 +161,47 @@ static socklen_t parse_address(struct sockaddr_storage *ret, const char *address
 	return 0;
 }
 
-int hc_listener_tcp(struct hc_listener **ret, uv_loop_t *loop, const char *address, uint16_t port,
-		    hc_listener_fn *fn, void *context, struct hc_fault *fault)
+static int bind_tcp(const struct sockaddr_storage *storage, socklen_t len)
 {
 	HC_CLEANUP(hc_closep) int fd = -1;
+	int on = 1, r;
+
+	fd = socket(storage->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)); /* fails on IPv4 */
+	if (bind(fd, (const struct sockaddr *)storage, len) < 0 || listen(fd, BACKLOG) < 0)
+		return -errno;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+int hc_listener_tcp(struct hc_listener **ret, const struct hc_listener_options *options,
+		    const char *address, uint16_t port, struct hc_fault *fault)
+{
 	struct sockaddr_storage storage;
 	socklen_t len = parse_address(&storage, address, port);
-	int on = 1, r;
+	int fd, on = 1;
 
 	if (!len) {
 		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
 			     "listen: \"%s\" is not an IPv4 or IPv6 address", address);
 		return -EINVAL;
 	}
-	fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = hc_inherited_take(options->inherited, (struct sockaddr *)&storage);
 	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)); /* fails on IPv4 */
-	/* One that says nothing waits in the kernel for that many seconds, tcp(7). */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&storage, len) < 0 || listen(fd, BACKLOG) < 0) {
-		r = -errno;
+		fd = bind_tcp(&storage, len);
+	if (fd < 0) {
 		hc_fault_set(fault, HC_FAULT_UNAVAILABLE,
 			     "cannot listen on %s port %u: %s: set another listen or port", address,
-			     port, strerror(-r));
-		return r;
+			     port, strerror(-fd));
+		return fd;
 	}
-	r = fd;
-	fd = -1;
-	return start(ret, loop, r, -1, NULL, fn, context);
+	/* One that says nothing waits in the kernel for that many seconds, tcp(7). */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
+	return start(ret, options, fd, -1, NULL);
 }
 
 uint16_t hc_listener_port(const struct hc_listener *listener)
@@ -251,27 +259,33 @@ static int remove_stale(const char *path, struct hc_fault *fault)
 	return -EEXIST;
 }
 
-static int bind_unix(const char *path, struct hc_fault *fault)
+static int parse_path(struct sockaddr_un *ret, const char *path, struct hc_fault *fault)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(ret->sun_path)) {
+		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
+			     "the socket path %s has more than %zu bytes", path,
+			     sizeof(ret->sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	strcpy(ret->sun_path, path);
+	return 0;
+}
+
+static int bind_unix(const struct sockaddr_un *address, struct hc_fault *fault)
+{
+	const char *path = address->sun_path;
 	HC_CLEANUP(hc_closep) int fd = -1;
 	int r;
 
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
-			     "the socket path %s has more than %zu bytes", path,
-			     sizeof(address.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	r = remove_stale(path, fault);
 	if (r < 0)
 		return r;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
-	    listen(fd, BACKLOG) < 0) {
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
+	    chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		hc_fault_set(fault, HC_FAULT_UNAVAILABLE, "cannot listen on %s: %s", path,
 			     strerror(-r));
@@ -282,18 +296,26 @@ static int bind_unix(const char *path, struct hc_fault *fault)
 	return r;
 }
 
-int hc_listener_unix(struct hc_listener **ret, uv_loop_t *loop, const char *path,
-		     hc_listener_fn *fn, void *context, struct hc_fault *fault)
+int hc_listener_unix(struct hc_listener **ret, const struct hc_listener_options *options,
+		     const char *path, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_closep) int lock_fd = take_lock(path, fault);
-	int fd, lock;
+	HC_CLEANUP(hc_closep) int lock_fd = -1;
+	struct sockaddr_un address;
+	int r = parse_path(&address, path, fault), fd, lock;
+	bool is_ours;
 
+	if (r < 0)
+		return r;
+	lock_fd = take_lock(path, fault);
 	if (lock_fd < 0)
 		return lock_fd;
-	fd = bind_unix(path, fault);
+	fd = hc_inherited_take(options->inherited, (struct sockaddr *)&address);
+	is_ours = fd < 0;
+	if (is_ours)
+		fd = bind_unix(&address, fault);
 	if (fd < 0)
 		return fd;
 	lock = lock_fd;
 	lock_fd = -1;
-	return start(ret, loop, fd, lock, path, fn, context);
+	return start(ret, options, fd, lock, is_ours ? path : NULL);
 }

@@ -323,21 +323,27 @@ static void on_connection(void *context, int fd)
 	poll_again(peer);
 }
 
-int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_fault *fault)
+int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_inherited *inherited,
+		 struct hc_fault *fault)
 {
 	struct hc_peers *peers = calloc(1, sizeof(*peers));
+	const struct hc_listener_options options = {
+		.loop = hub->loop,
+		.inherited = inherited,
+		.fn = on_connection,
+		.gate = on_gate,
+		.context = peers,
+	};
 	int r;
 
 	if (!peers)
 		return -ENOMEM;
 	peers->hub = hub;
-	r = hc_listener_unix(&peers->listener, hub->loop, hub->conf->hostcast.socket, on_connection,
-			     peers, fault);
+	r = hc_listener_unix(&peers->listener, &options, hub->conf->hostcast.socket, fault);
 	if (r < 0) {
 		free(peers);
 		return r;
 	}
-	hc_listener_set_gate(peers->listener, on_gate);
 	*ret = peers;
 	return 0;
 }

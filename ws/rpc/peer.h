@@ -14,6 +14,7 @@
 #include "ws/hub.h"
 
 struct hc_feed;
+struct hc_inherited;
 
 enum hc_role {
 	HC_ROLE_NONE, /* no hello yet */
@@ -55,7 +56,9 @@ struct hc_peers {
 	struct hc_listener *listener;
 };
 
-int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_fault *fault);
+/** hc_peers_new() - listen for programs; @inherited: see listener.h */
+int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_inherited *inherited,
+		 struct hc_fault *fault);
 /** hc_peers_stop_accepting() - no new ones; those that are here stay */
 void hc_peers_stop_accepting(struct hc_peers *peers);
 /** hc_peers_free() - close all; run the loop once more */

@@ -8,8 +8,8 @@ import subprocess
 
 from harness import ports
 from harness.events import unique
-from harness.processes import (Process, REPO, Readiness, program, remove, sanitizer_environment,
-                               sanitizer_reports, short_tempdir)
+from harness.processes import (Process, REPO, Readiness, handing_over, program, remove,
+                               sanitizer_environment, sanitizer_reports, short_tempdir)
 from harness.rpc import Rpc
 from harness.websocket import RawWebSocket, WebSocket
 
@@ -75,17 +75,20 @@ class Hub:
     def environment(self, **more):
         return {**os.environ, **sanitizer_environment(self.run), **more}
 
-    def spawn(self, *arguments, config=None):
+    def spawn(self, *arguments, config=None, prefix=(), sockets=(), **environment):
         """The program, not waited for: for starts that fail."""
-        return Process([program("hostcast-ws"), "-c", config or self.config, *arguments],
-                       env=self.environment())
+        with handing_over(sockets) as (hand_over, fds):
+            return Process([*hand_over, *prefix, program("hostcast-ws"), "-c",
+                            config or self.config, *arguments],
+                           env=self.environment(**environment), pass_fds=fds)
 
-    def start(self, prefix=()):
-        """`prefix` is a command that executes what follows it, such as prlimit."""
+    def start(self, prefix=(), sockets=()):
+        """`prefix` is a command that executes what follows it, such as prlimit; `sockets` are
+        listening ones that it is to take over."""
         readiness = Readiness(self.run)
         try:
-            self.process = Process([*prefix, program("hostcast-ws"), "-c", self.config],
-                                   env=self.environment(NOTIFY_SOCKET=str(readiness.path)))
+            self.process = self.spawn(prefix=prefix, sockets=sockets,
+                                      NOTIFY_SOCKET=str(readiness.path))
             readiness.wait(self.process)
         finally:
             readiness.close()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processes: where the programs are, starting them, what they print, what they leave behind."""
+import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -145,6 +147,23 @@ class Process:
         if self.popen.poll() is None:
             self.signal(signal.SIGKILL)
         return self.popen.wait()
+
+
+@contextlib.contextmanager
+def handing_over(sockets):
+    """As a service manager does, sd_listen_fds(3): the command to put before a program, and the
+    descriptors that Popen must let it have."""
+    if not sockets:
+        yield [], ()
+        return
+    kept = [fcntl.fcntl(one.fileno(), fcntl.F_DUPFD_CLOEXEC, 500) for one in sockets]
+    moves = " ".join(f"{number}<&{fd} {fd}<&-" for number, fd in enumerate(kept, 3))
+    script = f'exec {moves}; LISTEN_PID=$$ LISTEN_FDS={len(kept)} exec "$@"'
+    try:
+        yield ["bash", "-c", script, "bash"], kept
+    finally:
+        for fd in kept:
+            os.close(fd)
 
 
 class Readiness:
