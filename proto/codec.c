@@ -176,16 +176,26 @@ static int compare_keys(const void *a, const void *b)
 /* Above this many keys, sorting pointers to them is cheaper than comparing each with each. */
 #define PAIRWISE_MAX 24
 
-static const msgpack_object_kv *find_twice_sorted(const msgpack_object_map *map)
+/* Pointers to what is in a map that is not empty, in the order of its keys; NULL without memory. */
+static const msgpack_object_kv **sort(const msgpack_object_map *map)
 {
 	const msgpack_object_kv **sorted = malloc(map->size * sizeof(*sorted));
+
+	if (!sorted)
+		return NULL;
+	for (uint32_t i = 0; i < map->size; i++)
+		sorted[i] = &map->ptr[i];
+	qsort(sorted, map->size, sizeof(*sorted), compare_keys);
+	return sorted;
+}
+
+static const msgpack_object_kv *find_twice_sorted(const msgpack_object_map *map)
+{
+	const msgpack_object_kv **sorted = sort(map);
 	const msgpack_object_kv *found = NULL;
 
 	if (!sorted)
 		return &map->ptr[0]; /* cannot tell: refuse */
-	for (uint32_t i = 0; i < map->size; i++)
-		sorted[i] = &map->ptr[i];
-	qsort(sorted, map->size, sizeof(*sorted), compare_keys);
 	for (uint32_t i = 1; i < map->size && !found; i++)
 		if (!compare_keys(&sorted[i - 1], &sorted[i]))
 			found = sorted[i];
@@ -352,4 +362,36 @@ void hc_pack_bool_at(msgpack_packer *pk, const char *key, bool value)
 {
 	hc_pack_key(pk, key);
 	value ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+}
+
+static void pack_map_sorted(msgpack_packer *pk, const msgpack_object_map *map)
+{
+	const msgpack_object_kv **sorted = NULL;
+	struct hc_buffer *buffer = pk->data;
+
+	msgpack_pack_map(pk, map->size);
+	if (map->size)
+		sorted = sort(map);
+	if (map->size && !sorted)
+		buffer->failed = true;
+	for (uint32_t i = 0; sorted && i < map->size; i++) {
+		hc_pack_str(pk, hc_object_str(&sorted[i]->key));
+		hc_pack_sorted(pk, &sorted[i]->val);
+	}
+	free(sorted);
+}
+
+void hc_pack_sorted(msgpack_packer *pk, const msgpack_object *value)
+{
+	if (value->type == MSGPACK_OBJECT_MAP) {
+		pack_map_sorted(pk, &value->via.map);
+		return;
+	}
+	if (value->type != MSGPACK_OBJECT_ARRAY) {
+		msgpack_pack_object(pk, *value);
+		return;
+	}
+	msgpack_pack_array(pk, value->via.array.size);
+	for (uint32_t i = 0; i < value->via.array.size; i++)
+		hc_pack_sorted(pk, &value->via.array.ptr[i]);
 }

@@ -84,3 +84,12 @@ void hc_pack_key(msgpack_packer *pk, const char *key);
 void hc_pack_str_at(msgpack_packer *pk, const char *key, struct hc_str text);
 void hc_pack_u64_at(msgpack_packer *pk, const char *key, uint64_t value);
 void hc_pack_bool_at(msgpack_packer *pk, const char *key, bool value);
+
+/**
+ * hc_pack_sorted() - pack a value with the keys of all its maps in order
+ * @pk:    of hc_codec_packer()
+ * @value: one that hc_codec_check_json() has let through
+ *
+ * What JSON takes for equal has equal bytes then, 1 and 1.0 apart.
+ */
+void hc_pack_sorted(msgpack_packer *pk, const msgpack_object *value);

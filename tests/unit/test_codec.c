@@ -495,3 +495,33 @@ Test(codec, packing_gives_the_shortest_form)
 				   "a16b cfffffffffffffffff  a16b c3  a16b c2");
 	cr_expect(golden_equal(&got, &wanted));
 }
+
+Test(codec, packing_in_order_makes_equal_what_differs_in_order_only)
+{
+	static const struct {
+		const char *hex, *wanted;
+	} rows[] = {
+		{ "c0", "c0" },
+		{ "80", "80" },
+		{ "90", "90" },
+		{ "82 a162 01 a161 02", "82 a161 02 a162 01" },
+		{ "83 a162 01 a0 02 a26161 03", "83 a0 02 a26161 03 a162 01" },
+		{ "92 82 a162 80 a161 90 01", "92 82 a161 90 a162 80 01" }, /* arrays stay */
+		{ "81 a16d 82 a178 92 02 01 a161 c3", "81 a16d 82 a161 c3 a178 92 02 01" },
+		{ "82 d90162 ce00000001 a161 cb3ff0000000000000",
+		  "82 a161 cb3ff0000000000000 a162 01" }, /* the shortest form, but for 1.0 */
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(rows); i++) {
+		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer got = HC_BUFFER_NULL;
+		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer wanted = HC_BUFFER_NULL;
+		msgpack_packer pk = hc_codec_packer(&got);
+		struct fixture f;
+
+		setup(&f, rows[i].hex);
+		hc_pack_sorted(&pk, &f.value);
+		golden_append_hex(&wanted, rows[i].wanted);
+		cr_expect(golden_equal(&got, &wanted), "%s", rows[i].hex);
+		teardown(&f);
+	}
+}
