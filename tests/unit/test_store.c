@@ -239,7 +239,7 @@ Test(store, keys_are_forgotten_after_an_hour)
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
-Test(store, the_one_in_memory_forgets_the_oldest_with_their_keys)
+Test(store, the_one_in_memory_forgets_the_oldest_but_not_their_keys)
 {
 	struct store_place place = store_place(HC_DURABILITY_NONE);
 	struct hc_store *store;
@@ -254,10 +254,32 @@ Test(store, the_one_in_memory_forgets_the_oldest_with_their_keys)
 		store_expect_dense(store, store->oldest, i);
 	}
 	cr_expect_gt(store->oldest, 30);
-	expect_answer(store_append(store, keyed("a", 'y', 1)), HC_BATCH_OK_, 51);
+	expect_answer(store_append(store, keyed("a", 'x', 1)), HC_BATCH_REPEATED, 1);
+	expect_answer(store_append(store, keyed("a", 'y', 1)), HC_BATCH_E_CONFLICT, 0);
 	(void)hc_batch_free(store_append(
 		store, test_batch(test_record_sized(test_type("job.progress"), NULL, 9000), NULL)));
-	store_expect_dense(store, 52, 52); /* the newest stays, whatever its size */
+	store_expect_dense(store, 51, 51); /* the newest stays, whatever its size */
+	(void)hc_store_free(store);
+	store_place_remove(&place);
+}
+
+Test(store, the_one_in_memory_forgets_the_oldest_keys_where_they_take_too_much_room)
+{
+	struct store_place place = store_place(HC_DURABILITY_NONE);
+	struct hc_store *store;
+	char key[HC_BATCH_KEY_MAX + 1] = "";
+
+	place.conf->hub.ring_bytes = 100000;
+	store = store_open_at(&place);
+	expect_answer(store_append(store, keyed("first", 'x', 1)), HC_BATCH_OK_, 1);
+	memset(key, 'k', HC_BATCH_KEY_MAX);
+	for (uint64_t i = 2; i <= 500; i++) {
+		(void)snprintf(key, 8, "%07llu", (unsigned long long)i);
+		key[7] = 'k';
+		expect_answer(store_append(store, keyed(key, 'x', 1)), HC_BATCH_OK_, i);
+	}
+	expect_answer(store_append(store, keyed(key, 'x', 1)), HC_BATCH_REPEATED, 500);
+	expect_answer(store_append(store, keyed("first", 'y', 1)), HC_BATCH_OK_, 501);
 	(void)hc_store_free(store);
 	store_place_remove(&place);
 }

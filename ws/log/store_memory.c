@@ -2,9 +2,9 @@
 /*
  * A store that forgets everything with the process: durability = none, and tests.
  *
- * Rows lie in a queue bounded by the bytes of the ring; the oldest give way. Idempotency keys are
- * remembered for as long as their events. Retained events live in the hub's own memory anyway:
- * there are none to read.
+ * Rows lie in a queue bounded by the bytes of the ring; the oldest give way. Idempotency keys,
+ * which are often needed for longer than their events, have as much room again. Retained events
+ * live in the hub's own memory anyway: there are none to read.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,7 +14,8 @@
 #include "proto/clock.h"
 #include "ws/log/store.h"
 
-#define TEND_MS 1000
+#define TEND_MS	    1000
+#define KEY_KEPT_NS (UINT64_C(3600) * 1000000000) /* as in a database */
 
 struct memory_row {
 	struct memory_row *next;
@@ -24,10 +25,12 @@ struct memory_row {
 };
 
 struct memory_key {
-	char key[HC_BATCH_KEY_MAX + 1];
 	unsigned char digest[HC_BATCH_DIGEST_LEN];
 	uint64_t first_sequence;
+	uint64_t stored_ns; /* CLOCK_BOOTTIME */
 	UT_hash_handle hh;
+	size_t len; /* without the NUL */
+	char key[];
 };
 
 struct memory_store {
@@ -35,6 +38,8 @@ struct memory_store {
 	pthread_mutex_t lock;
 	struct memory_row *head, **tail;
 	struct memory_key *keys; /* a hash that iterates oldest first */
+	uint64_t keys_bytes;
+	uint64_t keys_bytes_max;
 	_Atomic uint64_t bytes;
 	uint64_t bytes_max;
 	uint64_t rows_max;
@@ -71,16 +76,6 @@ static struct memory_row *row_new(const struct hc_record *record)
 	return row;
 }
 
-static void drop_keys_before(struct memory_store *store, uint64_t sequence)
-{
-	while (store->keys && store->keys->first_sequence < sequence) {
-		struct memory_key *key = store->keys;
-
-		HASH_DEL(store->keys, key);
-		free(key);
-	}
-}
-
 static void drop_oldest(struct memory_store *store)
 {
 	struct memory_row *row = store->head;
@@ -91,14 +86,29 @@ static void drop_oldest(struct memory_store *store)
 	store->bytes -= row->row.body.len;
 	store->base.oldest = row->row.sequence + 1;
 	free(row);
-	drop_keys_before(store, store->base.oldest);
+}
+
+/* ---- idempotency keys --------------------------------------------------------------------- */
+
+static size_t bytes_of(const struct memory_key *key)
+{
+	return sizeof(*key) + key->len + 1;
+}
+
+static void drop_oldest_key(struct memory_store *store)
+{
+	struct memory_key *key = store->keys;
+
+	store->keys_bytes -= bytes_of(key);
+	HASH_DEL(store->keys, key);
+	free(key);
 }
 
 static const struct memory_key *find_key(const struct memory_store *store, const char *key)
 {
 	struct memory_key *known;
 
-	HASH_FIND_STR(store->keys, key, known);
+	HASH_FIND(hh, store->keys, key, strlen(key), known);
 	return known;
 }
 
@@ -118,15 +128,23 @@ static void repeat(struct hc_batch *batch, const struct memory_key *known)
 
 static void remember_key(struct memory_store *store, const struct hc_batch *batch)
 {
-	struct memory_key *key = malloc(sizeof(*key));
+	size_t len = strlen(batch->key);
+	struct memory_key *key = calloc(1, sizeof(*key) + len + 1);
 
 	if (!key)
 		return; /* the worst that follows: a repetition would be stored again */
-	strcpy(key->key, batch->key);
+	memcpy(key->key, batch->key, len);
+	key->len = len;
 	memcpy(key->digest, batch->digest, sizeof(key->digest));
 	key->first_sequence = store->base.newest + 1;
-	HASH_ADD_STR(store->keys, key, key);
+	key->stored_ns = hc_boottime_ns();
+	HASH_ADD_KEYPTR(hh, store->keys, key->key, key->len, key);
+	store->keys_bytes += bytes_of(key);
+	while (store->keys_bytes > store->keys_bytes_max && store->keys != key)
+		drop_oldest_key(store);
 }
+
+/* ---- append ------------------------------------------------------------------------------- */
 
 static void append_row(struct memory_store *store, struct hc_record *record, struct memory_row *row)
 {
@@ -198,6 +216,8 @@ static uint64_t memory_tend(struct hc_store *base, bool busy)
 	pthread_mutex_lock(&store->lock);
 	while (max_ns && store->head && now_ns - store->head->stored_ns > max_ns)
 		drop_oldest(store);
+	while (store->keys && now_ns - store->keys->stored_ns > KEY_KEPT_NS)
+		drop_oldest_key(store);
 	pthread_mutex_unlock(&store->lock);
 	return TEND_MS;
 }
@@ -241,7 +261,8 @@ static struct hc_store *memory_free(struct hc_store *base)
 
 	while (store->head)
 		drop_oldest(store);
-	drop_keys_before(store, UINT64_MAX);
+	while (store->keys)
+		drop_oldest_key(store);
 	pthread_mutex_destroy(&store->lock);
 	hc_store_deinit(base);
 	free(store);
@@ -269,6 +290,7 @@ int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf)
 		return -ENOMEM;
 	store->tail = &store->head;
 	store->bytes_max = conf->hub.ring_bytes;
+	store->keys_bytes_max = conf->hub.ring_bytes;
 	if (conf->log.keep_bytes && conf->log.keep_bytes < store->bytes_max)
 		store->bytes_max = conf->log.keep_bytes;
 	store->rows_max = conf->log.keep_events ? conf->log.keep_events : SIZE_MAX;
