@@ -116,6 +116,50 @@ def test_the_same_key_is_answered_the_same_without_a_second_event(hub, rpc):
     assert fault.code == "conflict"
 
 
+def test_a_key_knows_its_events_in_any_order_of_their_fields(rpc):
+    event, key = progress(), unique("key")
+    event["payload"]["more"] = {"b": [{"y": 1, "x": 2}], "a": ""}
+    first = rpc.publish(event, key=key)
+
+    def turned(value):
+        if isinstance(value, list):
+            return [turned(one) for one in value]
+        if isinstance(value, dict):
+            return {name: turned(value[name]) for name in reversed(list(value))}
+        return value
+
+    assert list(turned(event)) != list(event)
+    assert rpc.publish(turned(event), key=key) == first
+    event["payload"]["more"]["b"].append(1)
+    assert rpc.refused("publish", events=[event], key=key).code == "conflict"
+
+
+def test_two_users_may_choose_the_same_key(hub, rpc):
+    event, key = progress(), unique("key")
+    ann, bob = (hub.token(subject=unique(name), publish=["job.*"]) for name in ("ann", "bob"))
+    answers = [rpc.publish(event, key=key, **who) for who in ({}, {"token": ann}, {"token": bob})]
+    assert len({answer["sequences"][0] for answer in answers}) == 3
+    with hub.rpc(role="fcgi") as rest:
+        for token, answer in ((ann, answers[1]), (bob, answers[2])):
+            assert rest.publish(event, key=key, token=token) == answer
+            fault = rest.refused("publish", events=[progress()], key=key, token=token)
+            assert fault.code == "conflict"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129, "a\0b", "a\x1fb", "line\n", b"bytes", 7])
+@pytest.mark.parametrize("event", [progress(), {"type": "gpu.stats_updated", "payload": {}}],
+                         ids=["logged", "volatile"])
+def test_a_key_that_is_none_is_refused(rpc, key, event):
+    fault = rpc.refused("publish", events=[event], key=key)
+    assert fault.code == "invalid_params" and fault.pointer == "/key"
+
+
+@pytest.mark.parametrize("key", ["x", "x" * 128, "schl\u00fcssel \U0001f511", " "])
+def test_a_key_is_any_other_text(rpc, key):
+    event = progress()
+    assert rpc.publish(event, key=key) == rpc.publish(event, key=key)
+
+
 @pytest.mark.parametrize("params,code,pointer", [
     ({}, "invalid_params", "events"),
     ({"events": {}}, "invalid_params", "events"),
@@ -154,7 +198,7 @@ def test_a_publish_that_is_wrong_is_refused_with_its_place(rpc, params, code, po
 
 def test_257_events_at_once_are_refused(rpc):
     fault = rpc.refused("publish", events=[progress() for _ in range(257)])
-    assert "256" in fault.message
+    assert fault.code == "too_large" and "256" in fault.message
     assert len(rpc.publish(*[progress() for _ in range(256)])["sequences"]) == 256
 
 

@@ -9,10 +9,12 @@
 #include "proto/position.h"
 #include "ws/log/record.h"
 
-#define HC_BATCH_KEY_MAX      128 /* bytes of an idempotency key */
-#define HC_BATCH_DIGEST_LEN   32  /* bytes: SHA-256 of what was published */
-#define HC_CONSUMER_OWNER_MAX 256 /* bytes; HC_GRANT_NAME_MAX */
-#define HC_CONSUMER_NAME_MAX  64  /* bytes */
+#define HC_KEY_LEN_MAX	       128 /* bytes of an idempotency key */
+#define HC_BATCH_KEY_MAX       (HC_CONSUMER_OWNER_MAX + 1 + HC_KEY_LEN_MAX)
+#define HC_BATCH_KEY_OWNER_END '\x1f' /* a key has no control characters, so the last one is it */
+#define HC_BATCH_DIGEST_LEN    32     /* bytes: SHA-256 of what was published */
+#define HC_CONSUMER_OWNER_MAX  256    /* bytes; HC_GRANT_NAME_MAX */
+#define HC_CONSUMER_NAME_MAX   64     /* bytes */
 
 enum hc_batch_result {
 	HC_BATCH_OK_,
@@ -60,7 +62,11 @@ struct hc_batch {
 	hc_batch_done_fn *done;		  /* called on the loop thread, frees the batch */
 	void *owner;
 	uint32_t request_id;
-	char key[HC_BATCH_KEY_MAX + 1]; /* "" = none */
+	/*
+	 * "" = none; else the subject of a token, HC_BATCH_KEY_OWNER_END, and the idempotency key;
+	 * without a token the key alone.
+	 */
+	char key[HC_BATCH_KEY_MAX + 1];
 	unsigned char digest[HC_BATCH_DIGEST_LEN];
 	int64_t now_unix_ms;
 	enum hc_batch_result result;

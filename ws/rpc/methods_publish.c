@@ -6,6 +6,7 @@
  * place.
  */
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/clock.h"
@@ -108,21 +109,43 @@ static struct hc_record *take_event(const struct hc_request *request, const stru
 	return record;
 }
 
+static bool check_key(const msgpack_object *key, struct hc_fault *fault)
+{
+	struct hc_str text = hc_object_str(key);
+
+	if (key->type != MSGPACK_OBJECT_STR || !text.len || text.len > HC_KEY_LEN_MAX)
+		return hc_method_refuse(fault, "key", "must be text of 1 to 128 bytes");
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.s[i] < ' ')
+			return hc_method_refuse(fault, "key", "must not have control characters");
+	return true;
+}
+
+/* Two users who have chosen the same key do not meet: nobody is answered what another has done. */
+static void set_key(struct hc_batch *batch, const struct hc_grant *grant, struct hc_str key)
+{
+	char *to = batch->key;
+
+	if (grant)
+		to += sprintf(to, "%s%c", hc_grant_subject(grant), HC_BATCH_KEY_OWNER_END);
+	memcpy(to, key.s, key.len);
+}
+
 static bool read_key(struct hc_batch *batch, const struct hc_request *request,
-		     const msgpack_object *events, struct hc_fault *fault)
+		     const struct hc_grant *grant, struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer packed = HC_BUFFER_NULL;
 	const msgpack_object *key = hc_map_get(request->params, "key");
 	msgpack_packer pk = hc_codec_packer(&packed);
 
-	if (!key || !hc_batch_is_logged(batch))
-		return true; /* what is not logged is not repeated either */
-	if (key->type != MSGPACK_OBJECT_STR || !key->via.str.size ||
-	    key->via.str.size > HC_BATCH_KEY_MAX ||
-	    memchr(key->via.str.ptr, '\0', key->via.str.size))
-		return hc_method_refuse(fault, "key", "must be text of 1 to 128 bytes");
-	memcpy(batch->key, key->via.str.ptr, key->via.str.size);
-	msgpack_pack_object(&pk, *events);
+	if (!key)
+		return true;
+	if (!check_key(key, fault))
+		return false;
+	if (!hc_batch_is_logged(batch))
+		return true; /* what is not logged is not remembered either */
+	set_key(batch, grant, hc_object_str(key));
+	hc_pack_sorted(&pk, hc_map_get(request->params, "events"));
 	if (packed.failed) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
@@ -132,16 +155,14 @@ static bool read_key(struct hc_batch *batch, const struct hc_request *request,
 }
 
 static bool take_events(struct hc_batch *batch, const struct hc_request *request,
-			const msgpack_object_array *events, struct hc_fault *fault)
+			const struct hc_grant *grant, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
+	const msgpack_object *events = hc_map_get(request->params, "events");
 	uint64_t taken_ns = hc_monotonic_ns();
 
-	if (!hc_method_grant(&grant, request, fault))
-		return false;
-	for (uint32_t i = 0; i < events->size; i++) {
-		batch->records[i] =
-			take_event(request, grant, &events->ptr[i], batch->now_unix_ms, fault);
+	for (uint32_t i = 0; i < events->via.array.size; i++) {
+		batch->records[i] = take_event(request, grant, &events->via.array.ptr[i],
+					       batch->now_unix_ms, fault);
 		if (!batch->records[i]) {
 			hc_fault_at_index(fault, i);
 			hc_fault_at(fault, HC_STR("events"));
@@ -150,6 +171,18 @@ static bool take_events(struct hc_batch *batch, const struct hc_request *request
 		batch->records[i]->taken_ns = taken_ns;
 	}
 	return true;
+}
+
+static bool check_count(const msgpack_object *events, struct hc_fault *fault)
+{
+	if (!events || events->type != MSGPACK_OBJECT_ARRAY || !events->via.array.size)
+		return hc_method_refuse(fault, "events", "must be a list of 1 to 256 events");
+	if (events->via.array.size <= HC_EVENT_BATCH_MAX)
+		return true;
+	hc_fault_set(fault, HC_FAULT_TOO_LARGE, "%u events at once, at most %d are taken",
+		     (unsigned int)events->via.array.size, HC_EVENT_BATCH_MAX);
+	hc_fault_at(fault, HC_STR("events"));
+	return false;
 }
 
 /* ---- the answer --------------------------------------------------------------------------- */
@@ -192,18 +225,17 @@ static void on_done(struct hc_batch *batch)
 static bool publish(const struct hc_request *request, struct hc_fault *fault)
 {
 	const msgpack_object *events = hc_map_get(request->params, "events");
+	HC_CLEANUP(hc_grant_unrefp) struct hc_grant *grant = NULL;
 	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = NULL;
 
-	if (!events || events->type != MSGPACK_OBJECT_ARRAY || !events->via.array.size ||
-	    events->via.array.size > HC_EVENT_BATCH_MAX)
-		return hc_method_refuse(fault, "events", "must be a list of 1 to 256 events");
+	if (!check_count(events, fault) || !hc_method_grant(&grant, request, fault))
+		return false;
 	batch = hc_batch_new(events->via.array.size);
 	if (!batch) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
 	}
-	if (!take_events(batch, request, &events->via.array, fault) ||
-	    !read_key(batch, request, events, fault))
+	if (!take_events(batch, request, grant, fault) || !read_key(batch, request, grant, fault))
 		return false;
 	batch->done = on_done;
 	batch->owner = request->peer;
