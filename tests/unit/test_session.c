@@ -702,6 +702,33 @@ Test(session, what_is_trimmed_before_a_page_is_read_is_told)
 	test_hub_close(&test);
 }
 
+/* Its reader would come back from the future, for a moment. */
+Test(session, what_is_committed_but_not_shown_yet_is_not_read_ahead)
+{
+	struct hc_record *record = test_record(test_type("job.progress"), NULL, "{}");
+	struct hc_batch *batch = test_batch(hc_record_ref(record), NULL);
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, RING_BYTES, LOG_BYTES);
+	publish(&test, 100);
+	hc_store_append(test.hub.store, &batch, 1);
+	cr_assert_eq(record->sequence, 101);
+	connect_at(&client, &test, 10);
+	expect_complete(&client, 10, 100, 90);
+	client_expect_sequences(&client, 11, 90);
+	client_expect_nothing(&client);
+	hc_ring_append(test.hub.ring, record);
+	test_hub_show(&test);
+	test_hub_settle(&test);
+	client_expect_sequences(&client, 101, 1);
+	client_expect_nothing(&client);
+	client_close(&client);
+	test_hub_close(&test);
+	(void)hc_record_unref(record);
+	(void)hc_batch_free(batch);
+}
+
 Test(session, a_filter_that_changes_while_the_log_is_read_counts_from_then_on)
 {
 	struct hc_filter alerts = HC_FILTER_NONE;

@@ -110,6 +110,7 @@ static void ask_log(struct hc_feed *feed)
 	job = hc_catchup_job_new(on_page, feed, feed->sequence);
 	if (!job)
 		return; /* the next turn tries again */
+	job->until = hc_ring_sequence(hub->ring);
 	job->filter = feed->filter;
 	job->all_users = hc_peer_may_see_all(feed->peer);
 	job->encode = encode;

@@ -96,6 +96,8 @@ static void continue_in_log(struct hc_session *session)
 	job = hc_cursor_new_job(session, on_page);
 	if (!job)
 		return;
+	/* What is committed but not shown yet comes from the ring. */
+	job->until = hc_ring_sequence(session->hub->ring);
 	job->encode = hc_catchup_encode_frame;
 	job->encoding = session->encoding;
 	job->bytes_max = HC_SLICE_MAX;
