@@ -216,17 +216,26 @@ Test(framing, each_has_its_own_begin_ping_and_end)
 		enum hc_framing framing;
 		const char *text;
 	} cases[] = {
-		{ HC_FRAMING_WEBSOCKET, "\x81\x0f{\"type\":\"ping\"}\x88\x06\x0f\xa8slow" },
-		{ HC_FRAMING_DEFLATE, "\x81\x0f{\"type\":\"ping\"}\x88\x06\x0f\xa8slow" },
+		{ HC_FRAMING_WEBSOCKET,
+		  "\x81\x0f{\"type\":\"ping\"}"
+		  "\x81\x2f{\"type\":\"ping\",\"position\":\"0123456789abcdef-8\"}"
+		  "\x88\x06\x0f\xa8slow" },
+		{ HC_FRAMING_DEFLATE,
+		  "\x81\x0f{\"type\":\"ping\"}"
+		  "\x81\x2f{\"type\":\"ping\",\"position\":\"0123456789abcdef-8\"}"
+		  "\x88\x06\x0f\xa8slow" },
 		{ HC_FRAMING_SSE, ": connected\nretry: 3000\nid: 0123456789abcdef-7\n\n"
-				  ": ping\n\n: closing, 4008 slow\nretry: 2500\n\n" },
+				  ": ping\n\n"
+				  ": ping\nid: 0123456789abcdef-8\n\n"
+				  ": closing, 4008 slow\nretry: 2500\n\n" },
 	};
 
 	for (size_t i = 0; i < HC_ARRAY_LEN(cases); i++) {
 		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer buffer = HC_BUFFER_NULL;
 
 		hc_framing_append_hello(&buffer, cases[i].framing, "0123456789abcdef-7");
-		hc_framing_append_ping(&buffer, cases[i].framing);
+		hc_framing_append_ping(&buffer, cases[i].framing, NULL);
+		hc_framing_append_ping(&buffer, cases[i].framing, "0123456789abcdef-8");
 		hc_framing_append_close(&buffer, cases[i].framing,
 					&(struct hc_farewell){ 4008, HC_STR("slow"), 2500 });
 		expect_text(&buffer, cases[i].text);

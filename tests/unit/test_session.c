@@ -1097,6 +1097,35 @@ Test(session, one_that_heard_nothing_for_long_is_pinged)
 	test_hub_close(&test);
 }
 
+static void expect_ping_at(struct test_client *client, uint64_t sequence)
+{
+	char json[100];
+
+	(void)snprintf(json, sizeof(json), "{\"type\":\"ping\",\"position\":\"%s-%llu\"}",
+		       client->session.hub->store->epoch, (unsigned long long)sequence);
+	client_expect(client, json);
+	client_expect_nothing(client);
+}
+
+/* Else what was not for it would be a gap once the log is trimmed. */
+Test(session, one_that_keeps_positions_is_told_its_own_by_the_ping)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	publish(&test, 3);
+	client_open(&client, &test, "/ws/tasks", NULL);
+	client.session.is_greeted = true;
+	publish(&test, 5);
+	client.session.sent_ms -= test.conf->clients.heartbeat_ms + 100;
+	look(&test);
+	test_hub_settle(&test);
+	expect_ping_at(&client, 8);
+	client_close(&client);
+	test_hub_close(&test);
+}
+
 Test(session, one_that_says_too_much_is_closed)
 {
 	struct test_client client;

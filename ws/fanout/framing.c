@@ -6,6 +6,7 @@
  * four bytes of that (RFC 7692 section 7.2.1). The stream is reset and kept: O(window) a text, no
  * allocation.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -162,12 +163,27 @@ void hc_framing_append_remark(struct hc_buffer *buffer, enum hc_framing framing,
 		hc_frame_append(buffer, remark->text);
 }
 
-void hc_framing_append_ping(struct hc_buffer *buffer, enum hc_framing framing)
+/* An event without data is not shown to anybody, but its id counts. */
+static void append_id(struct hc_buffer *buffer, const char *id)
 {
-	if (framing == HC_FRAMING_SSE)
-		hc_buffer_append_str(buffer, HC_STR(": ping\n\n"));
-	else
+	if (id)
+		append_line(buffer, HC_STR("id: "), hc_str(id));
+	hc_buffer_append(buffer, "\n", 1);
+}
+
+void hc_framing_append_ping(struct hc_buffer *buffer, enum hc_framing framing, const char *id)
+{
+	char text[sizeof("{'type':'ping','position':''}") + HC_POSITION_MAX];
+
+	if (framing == HC_FRAMING_SSE) {
+		hc_buffer_append_str(buffer, HC_STR(": ping\n"));
+		append_id(buffer, id);
+	} else if (id) {
+		(void)snprintf(text, sizeof(text), "{\"type\":\"ping\",\"position\":\"%s\"}", id);
+		hc_frame_append(buffer, hc_str(text));
+	} else {
 		hc_frame_append(buffer, HC_STR("{\"type\":\"ping\"}"));
+	}
 }
 
 void hc_framing_append_hello(struct hc_buffer *buffer, enum hc_framing framing, const char *id)
@@ -175,9 +191,7 @@ void hc_framing_append_hello(struct hc_buffer *buffer, enum hc_framing framing, 
 	if (framing != HC_FRAMING_SSE)
 		return;
 	hc_buffer_printf(buffer, ": connected\nretry: %d\n", HC_SSE_RETRY_MS);
-	if (id) /* an event without data is not shown to anybody, but its id counts */
-		append_line(buffer, HC_STR("id: "), hc_str(id));
-	hc_buffer_append(buffer, "\n", 1);
+	append_id(buffer, id);
 }
 
 /* A reason may quote what somebody sent. */

@@ -68,13 +68,14 @@ void hc_framer_event(struct hc_framer *framer, struct hc_encoding encoding,
 void hc_framing_append_remark(struct hc_buffer *buffer, enum hc_framing framing,
 			      const struct hc_remark *remark);
 
-/** hc_framing_append_ping() - append a sign of life */
-void hc_framing_append_ping(struct hc_buffer *buffer, enum hc_framing framing);
+/** hc_framing_append_ping() - append a sign of life; with it the client is at position @id, if it
+ * is not NULL */
+void hc_framing_append_ping(struct hc_buffer *buffer, enum hc_framing framing, const char *id);
 
 /**
  * hc_framing_append_hello() - append what a stream begins with, so that a client sees that it is
  * connected
- * @id: the position from which it goes on; NULL: the client has one
+ * @id: the position from which it goes on; NULL: the client has one, or gets it later
  *
  * A WebSocket begins with nothing.
  */

@@ -25,6 +25,11 @@ void hc_cursor_be_behind(struct hc_session *session, uint64_t cursor, uint64_t s
 	hc_wire_want_write(session->wire);
 }
 
+uint64_t hc_cursor_sequence(const struct hc_session *session)
+{
+	return session->behind ? session->sequence : hc_ring_sequence(session->hub->ring);
+}
+
 struct hc_catchup_job *hc_cursor_new_job(struct hc_session *session, hc_catchup_done_fn *done)
 {
 	struct hc_catchup_job *job = hc_catchup_job_new(done, session, session->sequence);

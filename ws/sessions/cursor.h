@@ -44,6 +44,10 @@ void hc_cursor_be_behind(struct hc_session *session, uint64_t cursor, uint64_t s
  */
 struct hc_catchup_job *hc_cursor_new_job(struct hc_session *session, hc_catchup_done_fn *done);
 
+/** hc_cursor_sequence() - up to there the client has been given what it wants, or it waits for its
+ * socket */
+uint64_t hc_cursor_sequence(const struct hc_session *session);
+
 /** hc_cursor_drop_job() - the answer is not wanted any more */
 void hc_cursor_drop_job(struct hc_session *session);
 

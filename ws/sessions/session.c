@@ -68,7 +68,14 @@ void hc_session_send_text(struct hc_session *session, struct hc_str text)
 
 void hc_session_ping(struct hc_session *session)
 {
-	hc_framing_append_ping(&session->waiting, session->encoding.framing);
+	char position[HC_POSITION_MAX];
+	bool knows_positions = session->audience && (session->is_greeted || is_stream(session));
+
+	if (knows_positions)
+		(void)hc_position_format(position, session->hub->store->epoch,
+					 hc_cursor_sequence(session));
+	hc_framing_append_ping(&session->waiting, session->encoding.framing,
+			       knows_positions ? position : NULL);
 	pass_on(session);
 }
 

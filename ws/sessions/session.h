@@ -154,7 +154,12 @@ bool hc_session_write(struct hc_session *session, struct hc_str bytes);
 /** hc_session_send_text() - send one message, or keep it until the socket takes it */
 void hc_session_send_text(struct hc_session *session, struct hc_str text);
 
-/** hc_session_ping() - a sign of life, which a client need not answer */
+/**
+ * hc_session_ping() - a sign of life, which a client need not answer
+ *
+ * It says where the client is, if that can read it: whoever wants few of the events would else stay
+ * behind what was not for it, and be told of a gap once that is trimmed.
+ */
 void hc_session_ping(struct hc_session *session);
 
 /**
