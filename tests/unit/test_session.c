@@ -898,6 +898,36 @@ Test(session, one_that_asks_on_and_on_and_reads_no_answer_is_closed)
 	test_hub_close(&test);
 }
 
+/* However many mounts there are: they are no answers that it does not read. */
+Test(session, one_to_whom_a_large_state_is_coming_may_ask_but_not_for_it_again_and_again)
+{
+	struct hc_position elsewhere = { "0123456789abcdef", 7 };
+	struct test_client client;
+	struct test_hub test;
+	size_t state_len;
+	char path[10];
+	int n = 0;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	test.conf->clients.message_rate = 0;
+	for (int i = 0; i < 4000; i++) {
+		(void)snprintf(path, sizeof(path), "/%d", i);
+		mount_at(&test, path);
+	}
+	client_open(&client, &test, "/ws/events", &elsewhere);
+	state_len = client.session.waiting.len;
+	cr_assert_gt(state_len, 300 * 1024);
+	for (; n < 1000 && hc_session_on_message(&client.session); n++)
+		client_say(&client, n < 100 ? "{\"type\":\"ping\"}"
+					    : "{\"action\":\"resume\",\"since\":"
+					      "\"0123456789abcdef-7\"}");
+	cr_expect_eq(n, 101);
+	cr_expect_eq(client.session.close_code, HC_CLOSE_TOO_SLOW);
+	cr_expect_lt(client.session.waiting.len, 3 * state_len);
+	client_close(&client);
+	test_hub_close(&test);
+}
+
 Test(session, one_that_reads_its_answers_may_ask_on_and_on)
 {
 	struct test_client client;

@@ -178,6 +178,31 @@ Test(stream, a_gap_is_told_once_because_its_id_counts)
 	test_hub_close(&test);
 }
 
+Test(stream, one_that_goes_before_the_state_is_whole_gets_it_again)
+{
+	struct hc_position since = { "00000000000000aa", 7 };
+	struct test_client client;
+	struct test_hub test;
+	char *blocks[5];
+
+	test_hub_open(&test, RING_BYTES, LOG_BYTES);
+	for (int i = 0; i < 3; i++)
+		test_hub_publish(&test, test_record(test_type("component.status"), NULL,
+						    i == 0   ? "{\"component\":\"x\"}"
+						    : i == 1 ? "{\"component\":\"y\"}"
+							     : "{\"component\":\"z\"}"));
+	open_stream(&client, &test, NULL, &since);
+	for (size_t i = 0; i < HC_ARRAY_LEN(blocks); i++) {
+		blocks[i] = next_block(&client);
+		cr_assert(blocks[i]);
+		cr_expect_eq(!!strstr(blocks[i], "id: "), i == 4, "%s", blocks[i]);
+		free(blocks[i]);
+	}
+	cr_expect_not(next_block(&client));
+	close_stream(&client);
+	test_hub_close(&test);
+}
+
 Test(stream, gets_what_its_types_and_channels_name)
 {
 	struct hc_subscription *subscription = hc_subscription_new();

@@ -38,7 +38,8 @@ static struct beginning begin_behind(const struct hc_hub *hub, const struct hc_p
 	uint64_t oldest = hub->store->oldest, newest = hc_ring_sequence(hub->ring);
 	struct beginning begin = { .after = since->sequence, .missed_from = *since };
 
-	begin.missed_from.sequence++;
+	if (since->sequence < UINT64_MAX)
+		begin.missed_from.sequence++;
 	if (strcmp(since->epoch, hub->store->epoch) != 0) {
 		begin.reason = "epoch";
 		begin.after = oldest - 1;

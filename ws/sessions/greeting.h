@@ -5,7 +5,12 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 struct hc_session;
 
-/** hc_greeting_tell() - send connection.established */
-void hc_greeting_tell(struct hc_session *session);
+/**
+ * hc_greeting_tell() - send connection.established
+ * @n_state: how many retained events follow it
+ */
+void hc_greeting_tell(struct hc_session *session, uint64_t n_state);

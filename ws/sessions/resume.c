@@ -8,8 +8,8 @@
 struct state_walk {
 	struct hc_session *session;
 	uint64_t reached;
-	uint64_t n;
-	bool send; /* else only count */
+	uint64_t n;	 /* so far */
+	uint64_t n_sent; /* how many there are to send; 0: only count */
 	char id[HC_POSITION_MAX];
 };
 
@@ -23,11 +23,11 @@ static void take_retained(void *context, struct hc_record *record)
 	    record->sequence > walk->reached)
 		return;
 	walk->n++;
-	if (walk->send)
-		hc_session_remind(walk->session, record, walk->id);
+	if (walk->n_sent)
+		hc_session_remind(walk->session, record, walk->n == walk->n_sent ? walk->id : NULL);
 }
 
-static uint64_t count_state(struct hc_session *session, uint64_t reached)
+uint64_t hc_resume_count_state(struct hc_session *session, uint64_t reached)
 {
 	struct state_walk walk = { .session = session, .reached = reached };
 
@@ -37,10 +37,15 @@ static uint64_t count_state(struct hc_session *session, uint64_t reached)
 
 void hc_resume_send_state(struct hc_session *session, uint64_t reached)
 {
-	struct state_walk walk = { .session = session, .reached = reached, .send = true };
+	struct state_walk walk = { .session = session, .reached = reached };
+	size_t remarks_len = session->remarks_len;
 
+	walk.n_sent = hc_resume_count_state(session, reached);
 	(void)hc_position_format(walk.id, session->hub->store->epoch, reached);
 	hc_state_each(session->hub->state, NULL, take_retained, &walk);
+	if (!session->state_waits)
+		session->remarks_len = remarks_len;
+	session->state_waits = true;
 }
 
 /* ---- what it means ------------------------------------------------------------------------ */
@@ -70,6 +75,7 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer payload = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&payload);
 	const char *epoch = session->hub->store->epoch;
+	uint64_t n_state = resumed->reason ? hc_resume_count_state(session, resumed->reached) : 0;
 	char id[HC_POSITION_MAX];
 
 	msgpack_pack_map(&pk, resumed->reason ? 8 : 4);
@@ -82,12 +88,12 @@ static void tell_resumed(struct hc_session *session, const struct resumed *resum
 		pack_position_at(&pk, "missed_from", resumed->missed_from.epoch,
 				 resumed->missed_from.sequence);
 		pack_position_at(&pk, "missed_to", epoch, resumed->missed_to);
-		hc_pack_u64_at(&pk, "state", count_state(session, resumed->reached));
+		hc_pack_u64_at(&pk, "state", n_state);
 	}
 	hc_stats_resume(&session->hub->stats, resumed->reason);
 	(void)hc_position_format(id, epoch, resumed->reached);
-	hc_session_tell_at(session, "connection.resumed", id, &payload);
-	if (resumed->reason)
+	hc_session_tell_at(session, "connection.resumed", n_state ? NULL : id, &payload);
+	if (n_state)
 		hc_resume_send_state(session, resumed->reached);
 }
 
@@ -121,7 +127,8 @@ static void resume_elsewhere(struct hc_session *session, const struct hc_positio
 		resumed.missed_from = position_here(session, head);
 		resumed.missed_to = since->sequence;
 	}
-	resumed.missed_from.sequence++;
+	if (resumed.missed_from.sequence < UINT64_MAX)
+		resumed.missed_from.sequence++;
 	hc_cursor_be_up_to_date(session);
 	tell_resumed(session, &resumed);
 }

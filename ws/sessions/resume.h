@@ -10,11 +10,16 @@
 /** hc_resume() - put the cursor behind @since, and tell what that means */
 void hc_resume(struct hc_session *session, const struct hc_position *since);
 
+/** hc_resume_count_state() - how many hc_resume_send_state() would send */
+uint64_t hc_resume_count_state(struct hc_session *session, uint64_t reached);
+
 /**
  * hc_resume_send_state() - send the retained events that the client wants
  * @reached: those that came later are left out: they follow as events
  *
- * To a client that keeps positions each of them counts as @reached.
+ * With the last of them a client that keeps positions is at @reached: one whose connection breaks
+ * before that gets them all again. One state may wait for the socket, however large it is; from the
+ * second on it counts as what the client has caused itself.
  */
 void hc_resume_send_state(struct hc_session *session, uint64_t reached);
 

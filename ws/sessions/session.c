@@ -186,6 +186,7 @@ static void flush_waiting(struct hc_session *session)
 	else
 		hc_buffer_reset(&session->waiting);
 	session->remarks_len = 0;
+	session->state_waits = false;
 	if (session->behind || session->close_code)
 		hc_wire_want_write(session->wire);
 }
@@ -303,13 +304,18 @@ bool hc_session_refilter(struct hc_session *session)
 	return hc_session_set_filter(session, &filter);
 }
 
-static void send_hello(struct hc_session *session, const struct hc_position *since)
+/* @n_state: of the retained events that follow */
+static void send_hello(struct hc_session *session, const struct hc_position *since,
+		       uint64_t n_state)
 {
 	char head[HC_POSITION_MAX];
 
 	hc_hub_head(session->hub, head);
-	hc_framing_append_hello(&session->waiting, session->encoding.framing, since ? NULL : head);
+	hc_framing_append_hello(&session->waiting, session->encoding.framing,
+				since || n_state ? NULL : head);
 	pass_on(session);
+	if (session->is_greeted)
+		hc_greeting_tell(session, n_state);
 }
 
 void hc_session_open(struct hc_session *session)
@@ -341,15 +347,17 @@ void hc_session_move(struct hc_session *session, struct hc_endpoint *to)
 
 bool hc_session_begin(struct hc_session *session, const struct hc_position *since)
 {
+	uint64_t head = hc_ring_sequence(session->hub->ring), n_state = 0;
+
 	if (!hc_session_refilter(session))
 		return false;
-	send_hello(session, since);
-	if (session->is_greeted)
-		hc_greeting_tell(session);
+	if (!since && session->endpoint->start == HC_START_SNAPSHOT)
+		n_state = hc_resume_count_state(session, head);
+	send_hello(session, since, n_state);
 	if (since)
 		hc_resume(session, since);
-	else if (session->endpoint->start == HC_START_SNAPSHOT)
-		hc_resume_send_state(session, hc_ring_sequence(session->hub->ring));
+	else if (n_state)
+		hc_resume_send_state(session, head);
 	return true;
 }
 

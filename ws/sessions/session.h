@@ -52,6 +52,7 @@ struct hc_session {
 	struct hc_subscription *subscription; /* owned; NULL: everything the endpoint has */
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	size_t remarks_len;		      /* bytes of them that it has caused itself */
+	bool state_waits;		      /* the retained events are among them */
 	struct hc_buffer incoming;	      /* of the message that is coming in */
 	size_t incoming_text_len;	      /* bytes of it that are known to be text */
 	bool incoming_deflated;
@@ -168,7 +169,8 @@ void hc_session_ping(struct hc_session *session);
  */
 void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload);
 
-/** hc_session_remind() - send a retained event; with it the client is at position @id */
+/** hc_session_remind() - send a retained event; with it the client is at position @id, if it is not
+ * NULL */
 void hc_session_remind(struct hc_session *session, const struct hc_record *record, const char *id);
 
 /** hc_session_tell_at() - the same, and with it the client is at position @id, if it is not NULL */
