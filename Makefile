@@ -33,7 +33,7 @@ WARN  := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wformat=2 -Wstrict-protot
 c_flags   = -std=gnu11 $(WARN) $(CFLAGS) \
 	    $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 cpp_flags = -D_GNU_SOURCE -I. -I$B -MMD -MP $(CPPFLAGS) \
-	    -DHC_DATADIR='"$(datadir)"' -DHC_SYSCONFDIR='"$(sysconfdir)"'
+	    -DHC_DATADIR='"$(datadir)"' -DHC_SYSCONFDIR='"$(sysconfdir)"' -DHC_SBINDIR='"$(sbindir)"'
 pkg       = $(shell pkg-config --libs $1)
 
 objs  = $(patsubst %.c,$B/%.o,$(filter-out %.bpf.c,$(wildcard $(1:%=%/*.c))))

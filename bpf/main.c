@@ -159,18 +159,20 @@ int main(int argc, char **argv)
 	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
 	struct hc_fault fault = HC_FAULT_NULL;
 	struct program program = { 0 };
-	const char *config;
-	int status = hc_arguments_read(&config, PROGRAM,
+	struct hc_arguments arguments;
+	int status = hc_arguments_read(&arguments, PROGRAM,
 				       "Tells the hub of hostcast what is mounted and unmounted.",
 				       argc, argv);
 
 	if (status >= 0)
 		return status;
 	hc_log_init(PROGRAM, HC_LOG_NOTICE);
-	if (hc_conf_load(&conf, config, &fault)) {
+	if (hc_conf_load(&conf, arguments.config, &fault)) {
 		hc_err("%s", fault.message);
 		return HC_EXIT_USAGE;
 	}
+	if (arguments.check)
+		return hc_arguments_checked(&arguments);
 	hc_log_init(PROGRAM, (enum hc_log_level)conf->hostcast.log_level);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		hc_warn("SIGPIPE cannot be ignored: %s", strerror(errno));

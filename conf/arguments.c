@@ -11,8 +11,9 @@
 static void print_help(FILE *to, const char *program, const char *about)
 {
 	fprintf(to,
-		"usage: %s [-c FILE]\n%s\n\n"
+		"usage: %s [-t] [-c FILE]\n%s\n\n"
 		"  -c, --config FILE   read the configuration from FILE\n"
+		"  -t, --check         check the configuration, with the files it names, and end\n"
 		"  -h, --help          show this\n"
 		"  -V, --version       show the version\n",
 		program, about);
@@ -27,22 +28,26 @@ static const char *usual_config(void)
 	return access(CONFIG_USUAL, F_OK) == 0 ? CONFIG_USUAL : NULL;
 }
 
-int hc_arguments_read(const char **ret_config, const char *program, const char *about, int argc,
+int hc_arguments_read(struct hc_arguments *ret, const char *program, const char *about, int argc,
 		      char **argv)
 {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *config = NULL;
+	struct hc_arguments arguments = { 0 };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:thV", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			config = optarg;
+			arguments.config = optarg;
+			break;
+		case 't':
+			arguments.check = true;
 			break;
 		case 'h':
 			print_help(stdout, program, about);
@@ -58,6 +63,17 @@ int hc_arguments_read(const char **ret_config, const char *program, const char *
 		fprintf(stderr, "%s: there is no argument but options\n", program);
 		return HC_EXIT_USAGE;
 	}
-	*ret_config = config ? config : usual_config();
+	if (!arguments.config)
+		arguments.config = usual_config();
+	*ret = arguments;
 	return -1;
+}
+
+int hc_arguments_checked(const struct hc_arguments *arguments)
+{
+	if (arguments->config)
+		printf("%s: ok\n", arguments->config);
+	else
+		printf("there is no configuration file: the defaults hold\n");
+	return EXIT_SUCCESS;
 }

@@ -151,20 +151,33 @@ static int run(const char *config)
 	return r;
 }
 
+static int check(const struct hc_arguments *arguments)
+{
+	HC_CLEANUP(hc_conf_freep) struct hc_conf *conf = NULL;
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (!hc_conf_load(&conf, arguments->config, &fault))
+		return hc_arguments_checked(arguments);
+	hc_err("%s", fault.message);
+	return HC_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
-	const char *config;
-	int status = hc_arguments_read(&config, PROGRAM,
+	struct hc_arguments arguments;
+	int status = hc_arguments_read(&arguments, PROGRAM,
 				       "The REST interface of hostcast; started by a web server.",
 				       argc, argv);
 
 	if (status >= 0)
 		return status;
 	hc_log_init(PROGRAM, HC_LOG_NOTICE);
+	if (arguments.check)
+		return check(&arguments);
 	if (!is_listening(LISTEN_FD)) {
 		fprintf(stderr, PROGRAM ": standard input is not a FastCGI socket: a web server "
 					"starts this program, see " PROGRAM "(8)\n");
 		return HC_EXIT_USAGE;
 	}
-	return run(config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run(arguments.config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

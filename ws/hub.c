@@ -179,12 +179,11 @@ static bool restore(void *context, const struct hc_row *row)
 	return true;
 }
 
-static int load_types(struct hc_hub *hub, struct hc_fault *fault)
+int hc_hub_load_types(struct hc_types **ret, const struct hc_conf *conf, struct hc_fault *fault)
 {
-	const char *const dirs[] = { hub->conf->hostcast.types_dir,
-				     hub->conf->hostcast.types_site_dir };
+	const char *const dirs[] = { conf->hostcast.types_dir, conf->hostcast.types_site_dir };
 
-	return hc_types_load(&hub->types, dirs, HC_ARRAY_LEN(dirs), fault);
+	return hc_types_load(ret, dirs, HC_ARRAY_LEN(dirs), fault);
 }
 
 static void set_framing(struct hc_hub *hub)
@@ -246,7 +245,7 @@ static int open_fan_out(struct hc_hub *hub)
 
 static int open_all(struct hc_hub *hub, struct hc_inherited *inherited, struct hc_fault *fault)
 {
-	int r = load_types(hub, fault);
+	int r = hc_hub_load_types(&hub->types, hub->conf, fault);
 
 	if (!r)
 		r = hc_auth_new(&hub->auth, hub->conf, fault);

@@ -69,6 +69,9 @@ struct hc_hub {
 	bool draining;
 };
 
+/** hc_hub_load_types() - the registry that a configuration names */
+int hc_hub_load_types(struct hc_types **ret, const struct hc_conf *conf, struct hc_fault *fault);
+
 /**
  * hc_hub_new() - open the log, load registry and state
  * @inherited: listening sockets, from which that for programs is taken if it is there; or NULL

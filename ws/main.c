@@ -11,6 +11,7 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
+#include "ws/check.h"
 #include "ws/hub.h"
 #include "ws/reload.h"
 #include "ws/rpc/inherited.h"
@@ -260,18 +261,30 @@ static int serve(struct server *server)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int check(const struct server *server, const struct hc_arguments *arguments)
+{
+	struct hc_fault fault = HC_FAULT_NULL;
+
+	if (!hc_check(server->conf, &fault))
+		return hc_arguments_checked(arguments);
+	hc_err("%s", fault.message);
+	return HC_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	struct server server = { 0 };
 	struct hc_fault fault = HC_FAULT_NULL;
+	struct hc_arguments arguments;
 	int status = hc_arguments_read(
-		&server.config, "hostcast-ws",
+		&arguments, "hostcast-ws",
 		"The hub of hostcast: logs events and sends them to WebSocket clients.", argc,
 		argv);
 
 	if (status >= 0)
 		return status;
 	hc_log_init("hostcast-ws", HC_LOG_NOTICE);
+	server.config = arguments.config;
 	if (hc_conf_load(&server.conf, server.config, &fault) < 0) {
 		hc_err("%s", fault.message);
 		return HC_EXIT_USAGE;
@@ -279,7 +292,7 @@ int main(int argc, char **argv)
 	hc_log_init("hostcast-ws", (enum hc_log_level)server.conf->hostcast.log_level);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN); /* until there is something to reload */
-	status = serve(&server);
+	status = arguments.check ? check(&server, &arguments) : serve(&server);
 	(void)hc_conf_free(server.conf);
 	return status;
 }

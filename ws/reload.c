@@ -23,8 +23,9 @@ struct preparation {
 };
 
 /*
- * Whether TLS is served at all, only a restart changes. A certificate that has expired is better
- * than none, but not better than one that has not.
+ * Whether TLS is served at all, only a restart changes: until then a certificate for it is read to
+ * tell what is wrong with it. One that has expired is better than none, but not better than one
+ * that has not.
  */
 static int prepare_tls(struct hc_tls **ret, const struct hc_tls *before, const struct hc_conf *conf,
 		       struct hc_fault *fault)
@@ -32,11 +33,13 @@ static int prepare_tls(struct hc_tls **ret, const struct hc_tls *before, const s
 	HC_CLEANUP(hc_tls_freep) struct hc_tls *tls = NULL;
 	int r;
 
-	if (!before || !conf->tls.listen[0])
+	if (!conf->tls.listen[0])
 		return 0;
 	r = hc_tls_new(&tls, conf->tls.certificate, conf->tls.key, fault);
 	if (r < 0)
 		return r;
+	if (!before)
+		return 0;
 	if (hc_tls_has_expired(tls) && !hc_tls_has_expired(before)) {
 		hc_fault_set(fault, HC_FAULT_INVALID_PARAMS,
 			     "[tls] certificate: %s has expired, and the one in use has not",

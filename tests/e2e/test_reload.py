@@ -205,6 +205,36 @@ def test_tls_goes_on_until_the_restart_that_ends_it(new_hub):
     assert shown_certificate(hub) == certificate
 
 
+def test_with_one_bad_file_nothing_else_is_taken_over_either(new_hub):
+    hub = new_hub(start=False)
+    hub.make_certificate()
+    tls = hub.tls_options()
+    hub.configure({"tls": tls, "clients": {"patterns_max": "1"}})
+    hub.start()
+    two = {"action": "subscribe", "events": ["job.*", "task.*"]}
+    (hub.run / "bad").write_text("short")
+    (hub.run / "bad").chmod(0o600)
+    with hub.client() as client, hub.rpc() as rpc:
+        for bad in ({"tls": {**tls, "key": hub.run / "bad"}}, {"auth": {"key_file": hub.run / "bad"}},
+                    {"tls": {**tls, "certificate": hub.run / "bad"}}):
+            hub.configure({"tls": tls, **bad, "clients": {"patterns_max": "2"},
+                           "endpoint /ws/new": {"events": "job.*"}})
+            assert str(hub.run / "bad") in reload(hub, "everything stays as it is")
+            assert client.ask(two)["type"] == "error"
+            assert "/ws/new" not in str(rpc.call("status")["endpoints"])
+        hub.configure({"tls": tls, "clients": {"patterns_max": "2"}})
+        reload(hub, "reloaded")
+        assert client.ask(two)["action"] == "subscribed"
+
+
+def test_a_certificate_that_only_a_restart_will_show_is_checked_all_the_same(new_hub):
+    hub = new_hub()
+    hub.configure({"tls": hub.tls_options()})
+    assert str(hub.run / "tls.crt") in reload(hub, "everything stays as it is")
+    hub.make_certificate()
+    assert "[tls] listen" in reload(hub, "only a restart changes")
+
+
 def test_a_key_of_tokens_is_replaced(new_hub):
     hub = new_hub({"endpoint /ws/mine": {"auth": "token"}})
 
