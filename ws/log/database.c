@@ -2,7 +2,8 @@
 /*
  * Ages. A wall clock that is set, by ten years or so, must not make the log forget everything. So
  * its age is counted on CLOCK_BOOTTIME while the hub runs; of the time in between, the wall clock
- * tells, and a day at most is believed.
+ * tells, and a day at most is believed. For idempotency keys it is not believed at all: none is
+ * forgotten before the hub has run for as long as every key is kept.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -406,14 +407,16 @@ int hc_database_cut(struct hc_database *database, uint64_t newest)
 int hc_database_forget_keys(struct hc_database *database, bool *ret_more)
 {
 	sqlite3_stmt *stmt = database->stmts[HC_DATABASE_DELETE_KEYS];
-	int64_t kept_ms = database->n_keys > KEYS_MAX ? KEY_KEPT_MS_MIN : KEY_KEPT_MS;
+	int64_t now_ms = clock_ms(database), kept_ms = KEY_KEPT_MS;
 	uint64_t n;
 	int r;
 
 	*ret_more = false;
-	if (!database->n_keys)
+	if (database->n_keys > KEYS_MAX)
+		kept_ms = KEY_KEPT_MS_MIN; /* nor do they become ever more if the hub keeps dying */
+	else if (!database->n_keys || now_ms - database->clock_began_ms < KEY_KEPT_MS_MIN)
 		return SQLITE_OK;
-	sqlite3_bind_int64(stmt, 1, clock_ms(database) - kept_ms);
+	sqlite3_bind_int64(stmt, 1, now_ms - kept_ms);
 	sqlite3_bind_int64(stmt, 2, KEYS_STEP);
 	r = run(database, HC_DATABASE_DELETE_KEYS);
 	if (r)

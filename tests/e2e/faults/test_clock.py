@@ -81,3 +81,22 @@ def test_a_key_is_not_forgotten_because_the_clock_jumped(new_hub, name):
             clock.set(offset)
             rpc.publish(progress(), key=unique("key"))
             assert rpc.publish(event, key=key)["sequences"] == answer["sequences"]
+
+
+def test_a_key_is_not_forgotten_because_the_clock_jumped_and_the_hub_died(new_hub):
+    """While it was away only the clock of the day went on, which is not believed for keys."""
+    hub = new_hub(start=False)
+    clock = Clock(hub)
+    hub.start(clock.prefix())
+    event, key = progress(), unique("key")
+    with hub.rpc() as rpc:
+        answer = rpc.publish(event, key=key)
+    hub.kill()
+    clock.set(10 * YEAR_S)
+    hub.start(clock.prefix())
+    with hub.rpc() as rpc:
+        calm_until = time.monotonic() + CALM_S  # old keys are removed once a second or so
+        while time.monotonic() < calm_until:
+            rpc.publish(progress(), key=unique("key"))
+            time.sleep(0.05)
+        assert rpc.publish(event, key=key)["sequences"] == answer["sequences"]
