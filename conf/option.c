@@ -131,7 +131,7 @@ const struct hc_option hc_options[] = {
 	  HC_OPTION_BYTES, AT(log.keep_bytes), 0, 65536 * GIB, NULL },
 	{ { "log", "consumers_max", "64",
 	    "How many durable consumers there may be.", RESTART },
-	  HC_OPTION_U32, AT(log.consumers_max), 0, 10000, NULL },
+	  HC_OPTION_U32, AT(log.consumers_max), 0, 2000, NULL },
 
 	{ { "clients", "max", "0",
 	    "Clients in all; 0: as many as there are file descriptors for.", RELOAD },

@@ -74,7 +74,9 @@ def test_a_new_one_begins_at_the_oldest_or_now(rpc):
     assert [e["sequence"] for e in rpc.call("events", consumer=late)["events"]] == event
     early = rpc.call("events", consumer=unique("early"), **{"from": "oldest"})
     assert early["events"][0]["sequence"] == early["oldest"]
-    assert code_of(rpc.call, "events", consumer=unique("x"), **{"from": "then"}) == "invalid_params"
+    for who in ({"consumer": unique("x")}, {"consumer": late}):
+        assert code_of(rpc.call, "events", **who, **{"from": "then"}) == "invalid_params", who
+    assert code_of(rpc.call, "events", **{"from": "now"}) == "invalid_params"
 
 
 def test_filters_skip_and_the_position_passes_what_they_skip(rpc, name):
@@ -168,6 +170,19 @@ def test_there_are_only_so_many(new_hub):
         assert [row["name"] for row in rpc.call("consumers")["consumers"]] == ["b", "c"]
 
 
+def test_all_that_there_may_be_fit_into_one_list(new_hub):
+    hub = new_hub({"log": {"consumers_max": "2000", "durability": "process"}})
+    token = hub.token(subject="s" * 256)
+    with hub.rpc() as rpc:
+        rpc.publish(progress())
+        asked = [rpc.request("events", consumer=f"{i:064d}", limit=1, token=token)
+                 for i in range(2000)]
+        for number in asked:
+            rpc.result(number)
+        assert len(rpc.call("consumers")["consumers"]) == 2000
+        assert code_of(rpc.call, "events", consumer="more") == "forbidden"
+
+
 def test_many_acknowledgements_at_once_end_with_the_farthest(rpc, name):
     epoch = rpc.greeting["epoch"]
     sequences = rpc.publish(*[progress() for _ in range(100)])["sequences"]
@@ -201,6 +216,8 @@ def test_over_rest_and_by_command(stack, name):
     row, = (row for row in rest.read("/api/consumers")["consumers"] if row["name"] == name)
     assert row["position"] == page["next"] and row["lag"] >= 1
     assert rest.get("/api/consumers", token=None).status == 401
+    for query in ("consumer=", "consumer", "consumer=&after=1", f"consumer={name}&from=", "from=now"):
+        assert rest.get(f"/api/events?{query}").status == 400, query
 
     listed = command("events", "--consumer", name, "--type", "job.*")
     assert str(sequences[1]) in listed and str(sequences[0]) not in listed.split()
