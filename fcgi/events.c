@@ -115,16 +115,16 @@ static void ask_for_page(struct hc_exchange *exchange, const struct hc_query *qu
 	uint32_t n_types = pack_types(NULL, query);
 
 	hc_exchange_pack_params(exchange, &pk,
-				1u + !!after.len + !!channel.len + !!consumer.len + !!from.len +
+				1u + !!after.len + !!channel.len + !!consumer.s + !!from.s +
 					!!n_types);
 	hc_pack_u64_at(&pk, "limit", limit);
 	if (after.len)
 		pack_after(&pk, after);
 	if (channel.len)
 		hc_pack_str_at(&pk, "channel", channel);
-	if (consumer.len)
+	if (consumer.s) /* one without a name is not the same as none: the hub refuses it */
 		hc_pack_str_at(&pk, "consumer", consumer);
-	if (from.len)
+	if (from.s)
 		hc_pack_str_at(&pk, "from", from);
 	if (n_types) {
 		hc_pack_key(&pk, "types");

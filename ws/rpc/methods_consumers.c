@@ -105,13 +105,13 @@ static bool read_from(struct hc_position *ret, const struct hc_request *request,
 }
 
 static bool make(struct hc_consumer_row *ret, const struct hc_request *request,
-		 const struct asker *asker, struct hc_fault *fault)
+		 const struct asker *asker, const struct hc_position *from, struct hc_fault *fault)
 {
 	const struct hc_hub *hub = request->peer->hub;
 	struct hc_str name;
 
-	*ret = (struct hc_consumer_row){ .created_unix_ms = hc_now_unix_ms() };
-	if (!read_name(&name, request, fault) || !read_from(&ret->position, request, fault))
+	*ret = (struct hc_consumer_row){ .position = *from, .created_unix_ms = hc_now_unix_ms() };
+	if (!read_name(&name, request, fault))
 		return false;
 	if (hc_consumers_count(hub->consumers) >= hub->conf->log.consumers_max) {
 		hc_fault_set(fault, HC_FAULT_FORBIDDEN,
@@ -130,13 +130,15 @@ bool hc_method_open_consumer(struct hc_consumer_row *ret, bool *ret_is_new,
 			     const struct hc_request *request, struct hc_fault *fault)
 {
 	const struct hc_consumer_row *row;
+	struct hc_position from;
 	struct asker asker;
 
-	if (!read_asker(&asker, request, fault) || !find(&row, request, &asker, fault))
+	if (!read_asker(&asker, request, fault) || !find(&row, request, &asker, fault) ||
+	    !read_from(&from, request, fault))
 		return false;
 	*ret_is_new = !row;
 	if (!row)
-		return make(ret, request, &asker, fault);
+		return make(ret, request, &asker, &from, fault);
 	*ret = *row;
 	return true;
 }

@@ -349,6 +349,14 @@ static bool read_query(struct query *query, const struct hc_request *request,
 	return false;
 }
 
+static bool read_as_anybody(struct query *query, const struct hc_request *request,
+			    struct hc_fault *fault)
+{
+	if (hc_map_get(request->params, "from"))
+		return hc_method_refuse(fault, "from", "is for durable consumers");
+	return read_beginning(&query->begin, request, "after", fault);
+}
+
 static bool read_as_consumer(struct query *query, const struct hc_request *request,
 			     bool *ret_is_new, struct hc_fault *fault)
 {
@@ -377,7 +385,7 @@ bool hc_method_events(const struct hc_request *request, struct hc_fault *fault)
 		return false;
 	if (hc_map_get(request->params, "consumer")
 		    ? !read_as_consumer(query, request, &is_new, fault)
-		    : !read_beginning(&query->begin, request, "after", fault))
+		    : !read_as_anybody(query, request, fault))
 		return false;
 	if (is_new && !hc_consumers_commit(request->peer->hub->consumers, &query->consumer,
 					   on_consumer_made, query, request->id)) {
