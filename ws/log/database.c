@@ -6,6 +6,7 @@
  * forgotten before the hub has run for as long as every key is kept.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -629,6 +630,21 @@ static int open_connection(struct hc_database *database, const char *path, bool 
 	return r;
 }
 
+/*
+ * A hub that was killed may have written a commit and not synced it. From now on it is shown, and
+ * answered to whoever repeats it, so it must stay. SQLite keeps no locks on that file, which one
+ * more descriptor could take with it.
+ */
+static int sync_what_is_left(const struct hc_database *database)
+{
+	const char *path = sqlite3_filename_wal(sqlite3_db_filename(database->db, "main"));
+	HC_CLEANUP(hc_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? SQLITE_OK : SQLITE_CANTOPEN;
+	return fdatasync(fd) < 0 ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+}
+
 int hc_database_open(struct hc_database *database, const char *path, bool sync,
 		     const struct hc_log_start *start)
 {
@@ -637,6 +653,8 @@ int hc_database_open(struct hc_database *database, const char *path, bool sync,
 
 	*database = (struct hc_database){ .mark_every_ms = mark_every_ms };
 	r = open_connection(database, path, sync);
+	if (!r && sync)
+		r = sync_what_is_left(database);
 	if (!r)
 		r = hc_migrate(database->db, start);
 	if (!r)

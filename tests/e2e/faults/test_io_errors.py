@@ -144,6 +144,21 @@ def fail_once(hub, call, error, n):
     return bool(injected(hub))
 
 
+def test_what_a_killed_hub_has_left_is_synced_before_anybody_sees_it(new_hub):
+    """It may have been killed before the end of a commit; the next one would show that commit."""
+    hub = new_hub()
+    flood = Flood(hub.socket, "s").begin()
+    hub.kill()
+    flood.finish()
+    prefix = strace(hub, "fdatasync,listen", "EIO", 9999)
+    hub.start(prefix[:-2] + ["-y"])
+    calls = (hub.run / "strace").read_text().splitlines()
+    first = {name: min((at for at, line in enumerate(calls) if name in line), default=None)
+             for name in ("events.db-wal>", "listen(")}
+    assert first["events.db-wal>"] is not None, calls
+    assert first["events.db-wal>"] < first["listen("], calls
+
+
 @pytest.mark.parametrize("call, error, sample", CASES, ids=lambda value: str(value).split()[0])
 def test_the_nth_call_fails(call, error, sample):
     fired = 0
