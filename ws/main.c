@@ -187,6 +187,9 @@ static void announce(const struct server *server, const struct hc_conf *conf)
 
 /* ---- the way out -------------------------------------------------------------------------- */
 
+/* Beyond the drain, for the last commits and for closing the log. */
+#define STOP_EXTRA_MS 5000
+
 /* A second signal ends the wait, and whatever is not done then. */
 static bool is_urgent(const struct server *server)
 {
@@ -204,24 +207,42 @@ static void drain(struct server *server)
 	hc_drain_start(&drain, hub, hub->conf->hub.drain_ms);
 	while (!(hc_drain_is_over(&drain) && hc_hub_is_idle(hub)) && !is_urgent(server))
 		(void)uv_run(&server->loop, UV_RUN_ONCE);
+	if (is_urgent(server)) {
+		hc_notice("told again to stop: sending %zu clients away at once", hub->sessions->n);
+		hc_drain_hurry(&drain);
+	}
 	hc_drain_stop(&drain);
 	(void)uv_run(&server->loop, UV_RUN_NOWAIT); /* the handle lives on this stack */
 }
 
+/* A drain may be longer than what the service manager would wait for. */
+static void announce_stop(const struct server *server)
+{
+	uint64_t ms = server->conf->hub.drain_ms + HC_DRAIN_ANSWER_MS + STOP_EXTRA_MS;
+
+	(void)sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu", (unsigned long long)ms * 1000);
+}
+
 static void stop(struct server *server)
 {
-	(void)sd_notify(0, "STOPPING=1");
+	sigset_t all;
+
+	announce_stop(server);
 	server->tcp = hc_listener_free(server->tcp);
 	server->tls = hc_listener_free(server->tls);
 	server->web = hc_listener_free(server->web);
 	if (server->protocol)
 		drain(server);
+	server->protocol = hc_protocol_free(server->protocol);
+	server->hub = hc_hub_free(server->hub);
+	/* Last, and with none let through: one more signal would kill it while it closes the log.
+	 */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
 	uv_close((uv_handle_t *)&server->hung_up, NULL);
 	uv_close((uv_handle_t *)&server->terminated, NULL);
 	uv_close((uv_handle_t *)&server->interrupted, NULL);
 	uv_close((uv_handle_t *)&server->watchdog, NULL);
-	server->protocol = hc_protocol_free(server->protocol);
-	server->hub = hc_hub_free(server->hub);
 	while (uv_run(&server->loop, UV_RUN_NOWAIT))
 		;
 	(void)uv_loop_close(&server->loop);

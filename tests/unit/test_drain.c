@@ -145,6 +145,35 @@ Test(drain, those_that_do_not_answer_are_given_up)
 	test_hub_close(&test);
 }
 
+Test(drain, in_a_hurry_all_are_told_whose_socket_takes_it)
+{
+	struct test_client clients[CLIENTS];
+	struct hc_drain drain;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	for (size_t i = 0; i < CLIENTS; i++)
+		client_open(&clients[i], &test, "/ws/events", NULL);
+	clients[3].wire.blocked = true;
+	clients[4].wire.broken = true;
+	hc_session_send_text(&clients[5].session, hc_str("{}")); /* waits to be sent before it */
+	hc_drain_start(&drain, &test.hub, 3600000);
+	hc_drain_hurry(&drain);
+	for (size_t i = 0; i < CLIENTS; i++) {
+		cr_expect_eq(clients[i].session.close_code, HC_CLOSE_GOING_AWAY);
+		cr_expect_eq(clients[i].wire.closed, i != 3 && i != 4, "client %zu", i);
+		for (size_t j = 0; j < i; j++)
+			cr_expect_neq(clients[i].session.retry_after_ms,
+				      clients[j].session.retry_after_ms);
+	}
+	cr_expect_eq(clients[5].wire.n_writes, 2);
+	cr_expect_eq(clients[5].session.waiting.len, 0);
+	for (size_t i = 0; i < CLIENTS; i++)
+		client_close(&clients[i]);
+	close_drain(&drain, &test);
+	test_hub_close(&test);
+}
+
 Test(drain, whoever_is_behind_goes_last)
 {
 	struct test_client clients[3];

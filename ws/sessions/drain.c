@@ -3,6 +3,7 @@
 
 #include "ws/sessions/drain.h"
 #include "ws/sessions/session.h"
+#include "ws/wire/wire.h"
 
 struct hc_drain_slot hc_drain_slot(size_t index, size_t n, uint32_t ms)
 {
@@ -69,6 +70,27 @@ void hc_drain_start(struct hc_drain *drain, struct hc_hub *hub, uint32_t ms)
 	(void)uv_timer_init(hub->loop, &drain->timer); /* cannot fail */
 	drain->timer.data = drain;
 	(void)uv_timer_start(&drain->timer, on_due, 0, 0);
+}
+
+/* At most what it waits for to be sent, and then the end. */
+static void write_end(struct hc_session *session)
+{
+	for (int i = 0; i < 2 && !session->close_sent; i++)
+		if (!hc_wire_is_blocked(session->wire))
+			hc_session_on_writable(session);
+}
+
+void hc_drain_hurry(struct hc_drain *drain)
+{
+	struct hc_sessions *sessions = drain->hub->sessions;
+
+	for (struct hc_session *session = sessions->head; session; session = session->next) {
+		if (!session->close_code && drain->n_told < drain->n)
+			send_away(
+				session,
+				hc_drain_slot(drain->n_told++, drain->n, drain->ms).retry_after_ms);
+		write_end(session);
+	}
 }
 
 bool hc_drain_is_over(const struct hc_drain *drain)

@@ -39,5 +39,12 @@ void hc_drain_start(struct hc_drain *drain, struct hc_hub *hub, uint32_t ms);
 /** hc_drain_is_over() - all have gone, or those that are left do not answer */
 bool hc_drain_is_over(const struct hc_drain *drain);
 
+/**
+ * hc_drain_hurry() - nobody waits any longer: send away who is left, at once
+ *
+ * Whose socket takes the end without waiting gets it; the others will just be cut off.
+ */
+void hc_drain_hurry(struct hc_drain *drain);
+
 /** hc_drain_stop() - run the loop once more before @drain goes */
 void hc_drain_stop(struct hc_drain *drain);
