@@ -127,24 +127,10 @@ void hc_consumers_each(const struct hc_consumers *consumers, hc_consumers_fn *fn
 
 /* ---- to the store ------------------------------------------------------------------------- */
 
-static struct hc_batch *batch_of(const struct hc_consumer_row *row)
-{
-	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = hc_batch_new(0);
-
-	if (!batch)
-		return NULL;
-	batch->consumer = malloc(sizeof(*row));
-	if (!batch->consumer)
-		return NULL;
-	batch->kind = HC_BATCH_CONSUMER;
-	*batch->consumer = *row;
-	return hc_take(batch);
-}
-
 bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consumer_row *row,
 			 hc_batch_done_fn *done, void *owner, uint32_t request_id)
 {
-	struct hc_batch *batch = batch_of(row);
+	struct hc_batch *batch = hc_batch_of_consumer(row);
 
 	if (!batch || !hc_consumers_set(consumers, row)) {
 		(void)hc_batch_free(batch);
@@ -169,7 +155,7 @@ static void on_restored(struct hc_batch *batch)
 static void restore(void *context, const struct hc_consumer_row *row)
 {
 	struct hc_consumers *consumers = context;
-	struct hc_batch *batch = batch_of(row);
+	struct hc_batch *batch = hc_batch_of_consumer(row);
 
 	if (!batch) {
 		hc_err("out of memory: the consumer %s is not in the new log", row->name);

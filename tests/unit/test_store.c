@@ -534,6 +534,83 @@ Test(store, a_damaged_one_is_set_aside_and_a_new_epoch_begun)
 	}
 }
 
+/* Overwrites the first page of a table. */
+static void damage_table(const char *path, const char *table)
+{
+	char sql[100], page[512];
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = NULL;
+	off_t at;
+	int fd;
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size"
+		       " WHERE name = '%s'",
+		       table);
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+	at = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+	memset(page, 0xff, sizeof(page));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	cr_assert_eq(pwrite(fd, page, sizeof(page), at), (ssize_t)sizeof(page));
+	(void)close(fd);
+}
+
+static bool print_consumer(void *context, const struct hc_consumer_row *row)
+{
+	hc_buffer_printf(context, "%s of %s: %s-%llu;", row->name, row->owner, row->position.epoch,
+			 (unsigned long long)row->position.sequence);
+	return true;
+}
+
+static void store_consumer(struct hc_store *store, const char *name, uint64_t sequence)
+{
+	struct hc_consumer_row row = { .owner = "ann",
+				       .position = { "0123456789abcdef", sequence } };
+	struct hc_batch *batch;
+
+	(void)snprintf(row.name, sizeof(row.name), "%s", name);
+	batch = store_append(store, hc_batch_of_consumer(&row));
+	cr_expect_eq(batch->result, HC_BATCH_OK_);
+	(void)hc_batch_free(batch);
+}
+
+Test(store, consumers_of_a_damaged_one_are_taken_over_if_they_can_be_read)
+{
+	static const struct {
+		const char *table, *consumers;
+	} rows[] = {
+		{ "about", "a of ann: 0123456789abcdef-7;b of ann: 0123456789abcdef-8;" },
+		{ "events", "a of ann: 0123456789abcdef-7;b of ann: 0123456789abcdef-8;" },
+		{ "retained", "a of ann: 0123456789abcdef-7;b of ann: 0123456789abcdef-8;" },
+		{ "marks", "a of ann: 0123456789abcdef-7;b of ann: 0123456789abcdef-8;" },
+		{ "consumers", "" },
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(rows); i++) {
+		HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
+		struct store_place place = store_place(HC_DURABILITY_PROCESS);
+		struct hc_store *store = store_open_at(&place);
+
+		store_consumer(store, "a", 7);
+		store_consumer(store, "b", 8);
+		(void)store_log(store, "job.progress", "{}");
+		(void)hc_store_free(store);
+		damage_table(place.conf->log.path, rows[i].table);
+		store = store_open_at(&place);
+		cr_expect(has_been_set_aside(place.dir), "%s", rows[i].table);
+		check_new_one(store);
+		cr_expect_eq(hc_store_read_consumers(store, print_consumer, &text), 0);
+		cr_expect(hc_str_is((struct hc_str){ text.data, text.len }, rows[i].consumers),
+			  "%s: %.*s", rows[i].table, (int)text.len, text.data);
+		(void)hc_store_free(store);
+		store_place_remove(&place);
+	}
+}
+
 /* A group of three, the second too large for what is left. */
 static void append_too_much(struct hc_store *store, enum hc_batch_result *ret_result)
 {

@@ -15,6 +15,20 @@ struct hc_batch *hc_batch_new(size_t n)
 	return batch;
 }
 
+struct hc_batch *hc_batch_of_consumer(const struct hc_consumer_row *row)
+{
+	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = hc_batch_new(0);
+
+	if (!batch)
+		return NULL;
+	batch->consumer = malloc(sizeof(*row));
+	if (!batch->consumer)
+		return NULL;
+	batch->kind = HC_BATCH_CONSUMER;
+	*batch->consumer = *row;
+	return hc_take(batch);
+}
+
 struct hc_batch *hc_batch_free(struct hc_batch *batch)
 {
 	if (!batch)

@@ -79,6 +79,9 @@ struct hc_batch {
 
 /** hc_batch_new() - an empty batch with room for @n records */
 struct hc_batch *hc_batch_new(size_t n);
+
+/** hc_batch_of_consumer() - a batch that is to store a durable consumer; @row is copied */
+struct hc_batch *hc_batch_of_consumer(const struct hc_consumer_row *row);
 struct hc_batch *hc_batch_free(struct hc_batch *batch);
 HC_DEFINE_CLEANUP(struct hc_batch *, hc_batch_free);
 

@@ -11,6 +11,7 @@ struct hc_readers;
 
 int hc_readers_new(struct hc_readers **ret, const char *path);
 struct hc_readers *hc_readers_free(struct hc_readers *readers);
+HC_DEFINE_CLEANUP(struct hc_readers *, hc_readers_free);
 
 /**
  * hc_readers_open() - open all anew; also those that are open

@@ -102,25 +102,53 @@ static const char *const suffixes[] = { "", "-wal", "-shm" }; /* of the files of
 
 /* ---- set aside ---------------------------------------------------------------------------- */
 
-static int set_aside(const struct sqlite_store *store, const char *why)
+/* @ret_path: what it is called now */
+static int set_aside(const struct sqlite_store *store, const char *why,
+		     char ret_path[static PATH_MAX])
 {
-	int64_t now_unix_ms = hc_now_unix_ms();
-
+	if (snprintf(ret_path, PATH_MAX, "%s.damaged-%lld", store->path,
+		     (long long)hc_now_unix_ms()) >= PATH_MAX)
+		return -ENAMETOOLONG;
 	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
 		char from[PATH_MAX], to[PATH_MAX];
 
 		if (snprintf(from, sizeof(from), "%s%s", store->path, suffixes[i]) >=
 			    (int)sizeof(from) ||
-		    snprintf(to, sizeof(to), "%s.damaged-%lld%s", store->path,
-			     (long long)now_unix_ms, suffixes[i]) >= (int)sizeof(to))
+		    snprintf(to, sizeof(to), "%s%s", ret_path, suffixes[i]) >= (int)sizeof(to))
 			return -ENAMETOOLONG;
 		if (rename(from, to) < 0 && errno != ENOENT)
 			return -errno;
 	}
-	hc_err("%s %s: what is left of it is set aside as %s.damaged-%lld, beginning a new log "
-	       "with a new epoch",
-	       store->path, why, store->path, (long long)now_unix_ms);
+	hc_err("%s %s: what is left of it is set aside as %s, beginning a new log with a new epoch",
+	       store->path, why, ret_path);
 	return 0;
+}
+
+static bool take_over_one(void *context, const struct hc_consumer_row *row)
+{
+	struct sqlite_store *store = context;
+	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = hc_batch_of_consumer(row);
+
+	return batch && !hc_database_append(&store->database, &batch, 1);
+}
+
+/*
+ * Whoever reads by a durable consumer keeps no position himself. So if it can still be read where
+ * it stood, it stands there, and is told what is lost.
+ */
+static void take_over_consumers(struct sqlite_store *store, const char *damaged)
+{
+	HC_CLEANUP(hc_readers_freep) struct hc_readers *readers = NULL;
+	int r = SQLITE_NOMEM;
+
+	if (!hc_readers_new(&readers, damaged))
+		r = hc_readers_open(readers);
+	if (!r)
+		r = hc_readers_read_consumers(readers, take_over_one, store);
+	if (r)
+		hc_err("%s: the durable consumers cannot be read: those that are not found are "
+		       "made anew when they ask",
+		       damaged);
 }
 
 /* ---- trouble ------------------------------------------------------------------------------ */
@@ -200,9 +228,11 @@ static int begin_anew(struct sqlite_store *store)
 
 static void give_up(struct sqlite_store *store)
 {
+	char path[PATH_MAX];
+
 	hc_database_close(&store->database);
 	hc_readers_close(store->readers);
-	if (!set_aside(store, "is damaged, or gone"))
+	if (!set_aside(store, "is damaged, or gone", path))
 		store->condition = GONE;
 }
 
@@ -626,6 +656,20 @@ static const struct hc_store_ops sqlite_ops = {
 	.bytes = sqlite_bytes,
 };
 
+static bool pass_row(void *context, const struct hc_row *row)
+{
+	(void)context;
+	(void)row;
+	return true;
+}
+
+static bool pass_consumer(void *context, const struct hc_consumer_row *row)
+{
+	(void)context;
+	(void)row;
+	return true;
+}
+
 static int open_all(struct sqlite_store *store)
 {
 	struct hc_log_start start = { .base = 0 };
@@ -633,19 +677,27 @@ static int open_all(struct sqlite_store *store)
 
 	hc_epoch_random(start.epoch);
 	r = hc_database_open(&store->database, store->path, store->sync, &start);
-	return r ? r : hc_readers_open(store->readers);
+	if (!r)
+		r = hc_readers_open(store->readers);
+	if (!r) /* the hub cannot do without: whether they can be read is to be known now */
+		r = hc_readers_read_retained(store->readers, pass_row, NULL);
+	return r ? r : hc_readers_read_consumers(store->readers, pass_consumer, NULL);
 }
 
 static int open_or_set_aside(struct sqlite_store *store, struct hc_fault *fault)
 {
 	struct hc_store *base = &store->base;
 	int code = open_all(store);
+	char damaged[PATH_MAX];
 
 	if (is_damage(code)) {
+		hc_readers_close(store->readers);
 		hc_database_close(&store->database);
-		if (set_aside(store, "is damaged") < 0)
+		if (set_aside(store, "is damaged", damaged) < 0)
 			return explain(store, code, fault);
 		code = open_all(store);
+		if (!code)
+			take_over_consumers(store, damaged);
 	}
 	if (code)
 		return explain(store, code, fault);
