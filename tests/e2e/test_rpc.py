@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The UNIX socket: what it takes, what it refuses, and that one peer does not disturb another."""
+import contextlib
 import json
 import os
 import socket
@@ -519,6 +520,36 @@ def test_descriptors_passed_to_the_hub_do_not_stay_open(hub):
         except (Closed, Failure):
             pass
         assert descriptors(hub) <= before + 2
+
+
+def test_there_may_be_so_many_programs_and_the_next_is_told(new_hub):
+    hub = new_hub(start=False)
+    hub.start(prefix=["prlimit", "--nofile=128"])  # enough for 12
+    with contextlib.ExitStack() as stack:
+        programs = [stack.enter_context(hub.rpc()) for _ in range(12)]
+        for _ in range(30):
+            with pytest.raises(Fault) as refused:
+                hub.rpc()
+            assert refused.value.code == "unavailable"
+            assert "there are 12 programs" in refused.value.message
+        refused = hub.rpc(hello=False)
+        with pytest.raises(Fault):
+            refused.call("hello", role="cli", version=1)
+        with pytest.raises(Closed):
+            refused.next_message()
+        warnings = [line for line in hub.process.lines if "is refused" in line]
+        assert 1 <= len(warnings) <= 10 and f"pid {os.getpid()}" in warnings[0]
+
+        # Whoever is there goes on, and the loader finds room whenever it comes.
+        stack.enter_context(hub.rpc(role="loader"))
+        assert all(program.publish(progress())["sequences"] for program in programs)
+        with hub.client() as client:
+            programs[0].publish(progress())
+            client.receive()
+        programs[0].close()
+        wait_for(lambda: programs[1].call("status")["peers"] == 12, "the end of one of them")
+        with hub.rpc() as late:
+            assert late.publish(progress())["sequences"]
 
 
 def test_programs_that_say_nothing_make_room_for_one_that_does(new_hub):

@@ -81,6 +81,10 @@ Test(admission, clients_and_surplus_are_always_fewer_than_descriptors)
 				cr_assert_leq(share.max, wanted);
 			cr_assert_leq(share.pending, share.max / 2 > 4 ? share.max / 2 : 4);
 			cr_assert_leq(share.pending, HC_ADMISSION_PENDING_MAX);
+			/* The hub itself has 28. */
+			cr_assert_leq(share.max + share.surplus + share.programs + 28, n);
+			cr_assert_geq(share.programs, 4);
+			cr_assert_leq(share.programs, 260);
 		}
 	}
 }

@@ -211,7 +211,7 @@ static bool say_hello(const struct hc_request *request, struct hc_fault *fault)
 	struct hc_hub *hub = peer->hub;
 	enum hc_role role;
 
-	if (!check_hello(request, &role, fault))
+	if (!check_hello(request, &role, fault) || !hc_peer_admit(peer, role, fault))
 		return false;
 	peer->role = role;
 	msgpack_pack_map(&pk, 4);

@@ -11,15 +11,17 @@
 #include "ws/rpc/listener.h"
 #include "ws/rpc/method.h"
 #include "ws/rpc/peer.h"
+#include "ws/sessions/admission.h"
 
 #define READ_LEN     (64 * 1024)       /* bytes a turn and peer */
 #define WAITING_MAX  (4 * 1024 * 1024) /* bytes of unread answers above which a peer is not read */
 #define BROKEN_MAX   16		       /* in a row */
 #define PENDING_MAX  1024	       /* unanswered requests above which a peer is not read */
 #define SILENT_MAX   8		       /* peers that have not said hello */
-#define PATIENCE_MS  250	       /* a peer has at least this for its hello */
-#define LOOK_MS	     2		       /* how soon to look again whether one has said it */
-#define OUT_KEPT_MAX (64 * 1024)       /* bytes of an emptied buffer worth keeping */
+#define LOADERS_MAX  4		 /* the one, and those it has replaced; apart from the programs */
+#define PATIENCE_MS  250	 /* a peer has at least this for its hello */
+#define LOOK_MS	     2		 /* how soon to look again whether one has said it */
+#define OUT_KEPT_MAX (64 * 1024) /* bytes of an emptied buffer worth keeping */
 
 static const char *const role_names[HC_ROLE_MAX_] = {
 	[HC_ROLE_NONE] = "unknown",  [HC_ROLE_PUBLISHER] = "publisher",
@@ -281,6 +283,33 @@ static uint64_t on_gate(void *context)
 		return LOOK_MS;
 	leave(oldest, "has not said hello");
 	return 0;
+}
+
+static size_t count(const struct hc_peers *peers, bool loaders)
+{
+	size_t n = 0;
+
+	for (const struct hc_peer *peer = peers->head; peer; peer = peer->next)
+		n += peer->role != HC_ROLE_NONE && (peer->role == HC_ROLE_LOADER) == loaders;
+	return n;
+}
+
+bool hc_peer_admit(struct hc_peer *peer, enum hc_role role, struct hc_fault *fault)
+{
+	struct hc_peers *peers = peer->hub->peers;
+	bool is_loader = role == HC_ROLE_LOADER;
+	size_t n = count(peers, is_loader);
+
+	if (n < (is_loader ? LOADERS_MAX : hc_admission_counts(peer->hub->admission).max_programs))
+		return true;
+	hc_fault_set(fault, HC_FAULT_UNAVAILABLE,
+		     "there are %zu %s at the hub's socket, as many as may be: try again later", n,
+		     is_loader ? "loaders" : "programs");
+	peer->ending = true;
+	if (hc_log_limited(&peers->log_limit))
+		hc_warn("a program (%s, pid %d, uid %u) is refused: %s", hc_role_name(role),
+			(int)peer->pid, (unsigned int)peer->uid, fault->message);
+	return false;
 }
 
 /* ---- life --------------------------------------------------------------------------------- */

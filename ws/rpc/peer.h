@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "proto/log.h"
 #include "proto/rpc.h"
 #include "ws/hub.h"
 
@@ -54,6 +55,7 @@ struct hc_peers {
 	size_t n;
 	uint64_t next_id;
 	struct hc_listener *listener;
+	struct hc_log_limit log_limit;
 };
 
 /** hc_peers_new() - listen for programs; @inherited: see listener.h */
@@ -78,6 +80,13 @@ static inline bool hc_peer_may_see_all(const struct hc_peer *peer)
 {
 	return peer->uid == 0 && peer->role != HC_ROLE_FCGI;
 }
+
+/**
+ * hc_peer_admit() - whether there is room for one more that says hello
+ *
+ * The loader has places of its own. Whoever is not let in is closed once its answer is sent.
+ */
+bool hc_peer_admit(struct hc_peer *peer, enum hc_role role, struct hc_fault *fault);
 
 const char *hc_role_name(enum hc_role role);
 

@@ -18,6 +18,7 @@
 #define KEPT_MIN	32	   /* for ourselves: log, loop, listeners, and a few programs */
 #define KEPT_PART	16	   /* of all, for programs at the UNIX socket */
 #define KEPT_PART_MAX	256
+#define PROGRAMS_MIN	4 /* of KEPT_MIN; the hub itself has 28 */
 #define SURPLUS_PART	8
 #define SURPLUS_MIN	4
 #define SURPLUS_MAX	64
@@ -37,7 +38,8 @@ static size_t between(size_t low, size_t value, size_t high)
 
 struct hc_admission_share hc_admission_share(size_t n_descriptors, size_t wanted)
 {
-	size_t kept = KEPT_MIN + between(0, n_descriptors / KEPT_PART, KEPT_PART_MAX);
+	size_t for_programs = between(0, n_descriptors / KEPT_PART, KEPT_PART_MAX);
+	size_t kept = KEPT_MIN + for_programs;
 	size_t places = n_descriptors > kept ? n_descriptors - kept : 0;
 	size_t surplus = between(SURPLUS_MIN, places / SURPLUS_PART, SURPLUS_MAX);
 	size_t max = places > surplus ? places - surplus : 1;
@@ -48,6 +50,7 @@ struct hc_admission_share hc_admission_share(size_t n_descriptors, size_t wanted
 		.max = max,
 		.surplus = surplus,
 		.pending = between(PENDING_MIN, max / 2, HC_ADMISSION_PENDING_MAX),
+		.programs = PROGRAMS_MIN + for_programs,
 	};
 }
 
@@ -180,6 +183,7 @@ struct hc_admission_counts hc_admission_counts(const struct hc_admission *admiss
 {
 	struct hc_admission_counts counts = {
 		.max = admission->share.max,
+		.max_programs = admission->share.programs,
 		.n_clients = admission->n_clients,
 		.n_pending = admission->n_pending,
 	};

@@ -35,15 +35,17 @@ enum hc_verdict {
 
 /** struct hc_admission_share - how descriptors are shared out */
 struct hc_admission_share {
-	size_t max;	/* clients */
-	size_t surplus; /* of those to be refused by a handshake, at once */
-	size_t pending; /* of all, before their handshake is done */
+	size_t max;	 /* clients */
+	size_t surplus;	 /* of those to be refused by a handshake, at once */
+	size_t pending;	 /* of all, before their handshake is done */
+	size_t programs; /* at the UNIX socket, of what clients leave */
 };
 
 /** struct hc_admission_counts - what there is now */
 struct hc_admission_counts {
 	size_t max;
-	size_t n_clients; /* guests that have or may get a place */
+	size_t max_programs; /* whom peer.h counts */
+	size_t n_clients;    /* guests that have or may get a place */
 	size_t n_pending;
 	uint64_t n_refused[HC_VERDICT_MAX_]; /* since the start; turned away ones are FULL */
 };
