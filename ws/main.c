@@ -36,6 +36,7 @@ struct server {
 	uv_signal_t interrupted;
 	uv_signal_t hung_up;
 	uv_timer_t watchdog;
+	uv_work_t first_work;
 	unsigned int n_signals; /* to stop */
 };
 
@@ -111,6 +112,19 @@ static void start_watchdog(struct server *server)
 	uv_unref((uv_handle_t *)&server->watchdog);
 	if (sd_watchdog_enabled(0, &usec) > 0)
 		(void)uv_timer_start(&server->watchdog, on_watchdog, usec / 2000, usec / 2000);
+}
+
+static void do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
+/* libuv starts its threads with the first work and aborts if there is no memory for them: that is
+ * now, before there are clients to lose. */
+static void start_workers(struct server *server)
+{
+	/* It fails without a function to call only. */
+	(void)uv_queue_work(&server->loop, &server->first_work, do_nothing, NULL);
 }
 
 static int start_listeners(struct server *server, const struct hc_conf *conf,
@@ -269,6 +283,7 @@ static int serve(struct server *server)
 	watch(server, &server->terminated, on_signal, SIGTERM);
 	watch(server, &server->interrupted, on_signal, SIGINT);
 	start_watchdog(server);
+	start_workers(server);
 	r = start(server, server->conf, &fault);
 	watch(server, &server->hung_up, on_hangup, SIGHUP);
 	if (r < 0) {

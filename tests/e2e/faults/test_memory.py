@@ -3,6 +3,7 @@
 
 No crash; the one who asked may be refused or sent away; after that all is as before.
 """
+import os
 import socket
 import struct
 
@@ -50,6 +51,18 @@ def short(new_hub):
                    "health": {"interval": "0"}}, start=False)
     hub.memory = Memory(hub)
     return hub.start(hub.memory.prefix())
+
+
+def threads(hub):
+    return set(os.listdir(f"/proc/{hub.process.pid}/task"))
+
+
+def test_the_threads_of_a_hub_are_there_before_its_clients(short):
+    """libuv aborts the program that it cannot start its threads for."""
+    before = threads(short)
+    with short.rpc(role="cli") as rpc:
+        rpc.call("events", after=0, limit=50)
+    assert threads(short) == before
 
 
 def publish(hub, _client):
