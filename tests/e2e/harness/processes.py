@@ -5,6 +5,7 @@ import fcntl
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -19,7 +20,10 @@ SANITIZED = "address" in str(BUILD.relative_to(REPO) if BUILD.is_relative_to(REP
 
 # Every wait has a deadline. These are for "never": a pass does not depend on them.
 DEADLINE = 30.0 if SANITIZED else 15.0
-STOP_DEADLINE = 20.0 if SANITIZED else 5.0
+# How long a machine may stand still, and all that is on it: what is promised within a time is given
+# that much more, and whoever is sent away after a time must have longer.
+STALL_S = 3
+STOP_DEADLINE = 20.0 if SANITIZED else 5.0 + 2 * STALL_S
 
 SANITIZER_REPORT = re.compile(
     rb"(ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer)")
@@ -71,12 +75,14 @@ class Process:
 
     def __init__(self, argv, *, env=None, cwd=REPO, stdin=subprocess.DEVNULL, **more):
         self.argv = [str(arg) for arg in argv]
-        self.lines = []
+        self._lines = []
+        self._part = b""  # of a line
         self._news = threading.Condition()
         self._ended = False
         self.popen = subprocess.Popen(
             self.argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, **more)
+        os.set_blocking(self.popen.stdout.fileno(), False)
         threading.Thread(target=self._read, daemon=True).start()
 
     @property
@@ -84,18 +90,39 @@ class Process:
         return self.popen.pid
 
     @property
+    def lines(self):
+        """All that it has written up to now."""
+        with self._news:
+            self._take()
+            return self._lines
+
+    @property
     def output(self):
         with self._news:
             return "\n".join(self.lines)
 
+    def _take(self):
+        """What is in the pipe."""
+        data = b"\n"
+        while data and not self._ended:
+            try:
+                data = os.read(self.popen.stdout.fileno(), 1 << 16)
+            except BlockingIOError:
+                break
+            *whole, self._part = (self._part + data).split(b"\n")
+            if not data:
+                self._ended = True
+                whole, self._part = [self._part] if self._part else [], b""
+            self._lines += [line.decode(errors="replace") for line in whole]
+        self._news.notify_all()
+
     def _read(self):
-        for line in self.popen.stdout:
+        poll = select.poll()
+        poll.register(self.popen.stdout, select.POLLIN)
+        while not self._ended:
+            poll.poll()
             with self._news:
-                self.lines.append(line.decode(errors="replace").rstrip("\n"))
-                self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
+                self._take()
 
     def write_line(self, text):
         """To its standard input, which must be a pipe."""
