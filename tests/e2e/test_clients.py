@@ -37,7 +37,7 @@ def run():
 
 def test_python_websockets_lives_by_its_own_pings(hub, rpc):
     """A ping with bytes that are no text every 100 ms; one without its pong would end it."""
-    with hub.client(ping_interval=0.1, ping_timeout=1) as client:
+    with hub.client(ping_interval=0.1, ping_timeout=10) as client:
         assert client.receive() == {"type": "ping"}, "the heartbeat, after 1 s"
         event = progress()
         rpc.publish(event)
@@ -121,8 +121,7 @@ def test_node_ws_pings_and_is_answered(node):
 
 
 def test_node_ws_gets_the_heartbeat(node):
-    while (happened := node.next()) != ["text", '{"type":"ping"}']:
-        assert "detector.status" in happened[1], "the hub's own, which has no loader here"
+    assert node.next() == ["text", '{"type":"ping"}']
 
 
 @pytest.mark.parametrize("how,answer", [((), [1005, ""]), ((1000, "done"), [1000, ""]),
