@@ -8,11 +8,11 @@ import time
 import pytest
 
 from harness.events import completed, jobs, progress
-from harness.processes import DEADLINE, Readiness
+from harness.processes import DEADLINE, Readiness, STALL_S
 from harness.stream import Stream
 
 CLIENTS = 200
-DRAIN_S = 1.0
+DRAIN_S = 4  # longer than machines stall, which half of the clients must not feel
 RESTART_MS = 1000
 
 
@@ -33,7 +33,7 @@ def stop(hub, number=signal.SIGTERM):
 
 
 def test_all_go_within_the_time_and_come_back_over_as_long_again(new_hub):
-    hub = new_hub({"hub": {"drain_seconds": "1s"}})
+    hub = new_hub({"hub": {"drain_seconds": f"{DRAIN_S}s"}})
     clients = [hub.client() for _ in range(CLIENTS)]
     sent = [progress() for _ in range(20)]
     with hub.rpc() as rpc:
@@ -41,16 +41,20 @@ def test_all_go_within_the_time_and_come_back_over_as_long_again(new_hub):
     began = time.monotonic()
     took = stop(hub)
     retries = [told(client) for client in clients]
-    ends = sorted(client.ended_at - began for client in clients)
-    assert took <= DRAIN_S + 2
+    assert took <= DRAIN_S + 2 + STALL_S
     assert len(set(retries)) == CLIENTS
 
-    # No quarter of the time has much more than a quarter of them.
-    assert ends[-1] - ends[0] >= 0.7 * DRAIN_S
-    for quarter in range(4):
-        part = [end for end in ends
-                if quarter * DRAIN_S / 4 <= end - ends[0] < (quarter + 1) * DRAIN_S / 4]
-        assert CLIENTS / 8 <= len(part) <= CLIENTS / 2.5, (quarter, len(part))
+    # Nobody goes before its turn, nor does the half of them go much later: the first is asked to
+    # come back last, after twice the time.
+    late = []
+    for client, retry in zip(clients, retries):
+        turn = 1 - (retry - RESTART_MS) / 2000 / DRAIN_S
+        late.append(client.ended_at - began - turn * DRAIN_S)
+    assert min(late) > -0.01
+    assert sorted(late)[CLIENTS // 2] < 0.5
+    turns = sorted(retry - RESTART_MS for retry in retries)
+    assert turns[0] > 0 and turns[-1] == 2000 * DRAIN_S
+    assert max(b - a for a, b in zip(turns, turns[1:])) <= 2000 * DRAIN_S / CLIENTS + 1
 
     # Nobody is asked to come back before there can be somebody; then they come evenly.
     back = sorted((client.ended_at - began) * 1000 + retry
@@ -68,7 +72,7 @@ def test_all_go_within_the_time_and_come_back_over_as_long_again(new_hub):
 
 
 def test_what_was_taken_is_answered_and_delivered_before_the_end(new_hub):
-    hub = new_hub({"hub": {"drain_seconds": "200ms"}})
+    hub = new_hub({"hub": {"drain_seconds": "60s"}})
     with hub.client() as client, hub.rpc() as rpc:
         acknowledged = []
         for _ in range(50):
@@ -87,7 +91,7 @@ def test_without_clients_it_ends_at_once(new_hub, number):
     hub = new_hub({"hub": {"drain_seconds": "60s"}})
     with hub.rpc() as rpc:
         rpc.publish(progress())
-        assert stop(hub, number) < 1.5
+        assert stop(hub, number) < 1.5 + STALL_S
 
 
 def test_when_the_last_client_leaves_it_ends_at_once(new_hub):
@@ -104,7 +108,7 @@ def test_nobody_is_let_in_meanwhile_and_a_second_signal_ends_it(new_hub):
         hub.process.signal(signal.SIGTERM)
         told(third)  # the newest goes first
         with pytest.raises(OSError):
-            socket.create_connection(("127.0.0.1", hub.port.number), 1).close()
+            socket.create_connection(("127.0.0.1", hub.port.number), DEADLINE).close()
         with pytest.raises(OSError):
             hub.client_at_web_socket()
         hub.process.signal(signal.SIGTERM)
@@ -168,7 +172,7 @@ def test_the_service_manager_is_asked_to_wait_for_the_drain(new_hub):
 def test_clients_that_do_not_answer_hold_nobody_up(new_hub):
     hub = new_hub({"hub": {"drain_seconds": "200ms"}})
     silent = [hub.raw() for _ in range(3)]
-    assert stop(hub) < 0.2 + 2
+    assert stop(hub) < 0.2 + 2 + STALL_S
     for client in silent:
         assert client.wait_close() == 1001
         client.close()

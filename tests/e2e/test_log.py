@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.events import progress
-from harness.processes import wait_for
+from harness.processes import DEADLINE, wait_for
 from harness.rpc import Fault
 
 
@@ -65,7 +65,7 @@ def fault_of(rpc, event, **more):
     return None
 
 
-def heal(rpc, event, key, timeout=5):
+def heal(rpc, event, key, timeout=DEADLINE):
     """The answer to the same event with the same key, once there is one."""
     deadline = time.monotonic() + timeout
     while True:

@@ -67,7 +67,7 @@ def test_what_clients_get_is_counted(new_hub):
         assert grown("hostcast_publishes_total", result="refused") == 1
         assert grown("hostcast_publishes_total", result="conflict") == 1
         assert grown("hostcast_publish_to_client_seconds_count") == 5
-        assert 0 < grown("hostcast_publish_to_client_seconds_sum") < 5
+        assert 0 < grown("hostcast_publish_to_client_seconds_sum") < 60
         assert grown("hostcast_commit_events_sum") == 5
         assert grown("hostcast_log_events") == 5
         assert after("hostcast_log_bytes") > 4096

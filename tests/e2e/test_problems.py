@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.events import mounted, progress, unique
-from harness.processes import wait_for
+from harness.processes import DEADLINE, STALL_S, wait_for
 
 GOOD = json.dumps(progress())
 TOO_DEEP = "[" * 100 + "]" * 100
@@ -94,7 +94,7 @@ def test_a_deeply_nested_body_is_refused_at_once(rest):
     answer = post(rest, event % TOO_DEEP)
     assert answer.status in (400, 413, 422), answer
     assert_problem(answer, answer.status, answer.json["type"].rpartition(":")[2])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 + STALL_S
 
 
 def test_a_body_above_the_limit_is_413_and_one_below_is_judged(rest):
@@ -283,7 +283,7 @@ def test_without_a_hub_every_request_is_503_within_a_second_and_heals(own_stack)
                                    ("GET", "/api/services/detector/status", None)):
             began = time.monotonic()
             answer = rest.request(method, path, body)
-            assert time.monotonic() - began < 1.0, path
+            assert time.monotonic() - began < 1 + STALL_S, path
             assert_problem(answer, 503, "unavailable")
             assert int(answer.headers["Retry-After"]) >= 1
         health = rest.get("/healthz")
@@ -294,7 +294,7 @@ def test_without_a_hub_every_request_is_503_within_a_second_and_heals(own_stack)
         own_stack.process.signal(18)
 
     def published():
-        return rest.post("/api/events", progress(), timeout=10).status == 201
+        return rest.post("/api/events", progress(), timeout=DEADLINE).status == 201
     wait_for(published, "publishing after the hub's return")
     assert rest.read("/healthz")["status"] in ("ok", "degraded")
 

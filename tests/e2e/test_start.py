@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.events import progress
-from harness.processes import (Process, REPO, STOP_DEADLINE, alive, descendants, program,
+from harness.processes import (DEADLINE, Process, REPO, STOP_DEADLINE, alive, descendants, program,
                                wait_for)
 from harness.stack import Stack
 
@@ -49,7 +49,7 @@ def test_an_unknown_option_is_refused(name):
 
 def test_the_rest_program_started_by_hand_says_who_starts_it():
     done = subprocess.run([program("hostcast-fcgi")], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=10)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=DEADLINE)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "FastCGI" in done.stderr and "web server" in done.stderr

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.events import is_for_job, jobs, progress
-from harness.processes import SANITIZED, wait_for
+from harness.processes import DEADLINE, SANITIZED, STALL_S, wait_for
 from harness.rest import UNVERIFIED
 from harness.websocket import TEXT, frame
 
@@ -28,7 +28,7 @@ def new_tls_hub(new_hub):
 
 
 def dial(hub, path=b"/ws/events", context=UNVERIFIED):
-    plain = socket.create_connection(("127.0.0.1", hub.tls_port.number), 5)
+    plain = socket.create_connection(("127.0.0.1", hub.tls_port.number), DEADLINE)
     wrapped = context.wrap_socket(plain)
     if path:
         wrapped.sendall(REQUEST % path)
@@ -61,7 +61,7 @@ def test_a_refusal_is_the_same_too(new_tls_hub):
 
 def test_nothing_but_tls_is_spoken_there(new_tls_hub):
     hub = new_tls_hub()
-    with socket.create_connection(("127.0.0.1", hub.tls_port.number), 5) as plain:
+    with socket.create_connection(("127.0.0.1", hub.tls_port.number), DEADLINE) as plain:
         plain.sendall(REQUEST % b"/ws/events")
         try:
             assert not plain.recv(4096).startswith(b"HTTP/")
@@ -82,12 +82,12 @@ def test_only_http_1_1_is_offered_and_only_modern_versions(new_tls_hub):
                           ("-tls1_3", True)):
         run = subprocess.run(["openssl", "s_client", version, "-cipher", "ALL:@SECLEVEL=0",
                               "-connect", f"127.0.0.1:{hub.tls_port.number}"],
-                             input="", capture_output=True, text=True, timeout=10)
+                             input="", capture_output=True, text=True, timeout=DEADLINE)
         assert (run.returncode == 0) == good, (version, run.stderr)
 
 
 def test_a_client_that_does_not_read_is_closed_and_the_others_go_on(new_tls_hub):
-    hub = new_tls_hub({"clients": {"send_buffer": "4K", "stall_timeout": "500ms"}})
+    hub = new_tls_hub({"clients": {"send_buffer": "4K", "stall_timeout": f"{STALL_S}s"}})
     with hub.rpc() as rpc, hub.tls_client() as healthy, dial(hub) as stalled:
         stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         assert stalled.recv(4096).startswith(b"HTTP/1.1 101 ")
@@ -146,13 +146,13 @@ def test_an_idle_client_costs_little_memory(new_tls_hub):
 def test_connections_that_are_cut_in_their_handshake_cost_nothing(new_tls_hub):
     hub = new_tls_hub()
     for size in (1, 5, 6, 100):
-        with socket.create_connection(("127.0.0.1", hub.tls_port.number), 5) as cut:
+        with socket.create_connection(("127.0.0.1", hub.tls_port.number), DEADLINE) as cut:
             cut.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".ljust(200, b"\0")[:size])
     hello = ssl.MemoryBIO()
     half = UNVERIFIED.wrap_bio(ssl.MemoryBIO(), hello)
     with pytest.raises(ssl.SSLWantReadError):
         half.do_handshake()
-    with socket.create_connection(("127.0.0.1", hub.tls_port.number), 5) as cut:
+    with socket.create_connection(("127.0.0.1", hub.tls_port.number), DEADLINE) as cut:
         cut.sendall(hello.read())
         assert cut.recv(16)
     with hub.rpc() as rpc, dial(hub) as client:

@@ -43,7 +43,7 @@ class Clock:
 @pytest.mark.parametrize("name", JUMPS)
 def test_a_jump_of_the_clock_moves_nothing_but_timestamps(new_hub, name):
     jump = JUMPS[name]
-    hub = new_hub({"clients": {"heartbeat": "1s", "pong_timeout": "3s", "stall_timeout": "2s"}},
+    hub = new_hub({"clients": {"heartbeat": "1s", "pong_timeout": "4s", "stall_timeout": "4s"}},
                   start=False)
     clock = Clock(hub)
     hub.start(clock.prefix())

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from harness.events import is_for_job, progress, unique
-from harness.processes import DEADLINE, wait_for
+from harness.processes import DEADLINE, STALL_S, wait_for
 from harness.stack import Stack
 from scale import record
 
-REFUSED_S = 1
-HEALED_S = 5
+REFUSED_S = 1 + STALL_S
+HEALED_S = 5 + STALL_S
 FULL_S = 2
 
 

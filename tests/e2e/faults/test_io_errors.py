@@ -15,12 +15,12 @@ import pytest
 
 from harness.flood import Flood, check_log, lost, name_of, read_log
 from harness.hub import Hub
-from harness.processes import Failure, SANITIZED, wait_for
+from harness.processes import Failure, SANITIZED, STALL_S, wait_for
 from scale import record, sized
 
 EVENTS = 60  # in about 24 commits, one after the other
 MANY_EVENTS = 600
-HEAL_S = 5
+HEAL_S = 5 + STALL_S
 BEYOND_N = 400  # the workload makes fewer calls of each kind
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="strace needs root")

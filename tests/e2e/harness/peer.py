@@ -8,13 +8,13 @@ import ssl
 import struct
 import time
 
-from harness.processes import Failure
+from harness.processes import DEADLINE, Failure
 from harness.rest import UNVERIFIED
 from harness.websocket import CLOSE, GUID, TEXT, frame
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # of RFC 6455 section 1.3
 ACCEPT = base64.b64encode(hashlib.sha1((KEY + GUID).encode()).digest()).decode()
-ANSWER_SECONDS = 3
+ANSWER_SECONDS = DEADLINE
 CROSSING_SECONDS = 0.1  # for an answer that must not come
 NO_CODE = 1005  # a close frame without a code, RFC 6455 section 7.1.5
 DROPPED = "dropped"  # the connection ended without a close frame
