@@ -15,7 +15,7 @@
 #include "proto/log.h"
 #include "proto/rpc.h"
 
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS 20000
 
 /* What the stand-in does with a question that is not "hello". */
 enum reaction {

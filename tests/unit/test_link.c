@@ -11,7 +11,7 @@
 #include "proto/event.h"
 #include "proto/rpc.h"
 
-#define WAIT_STEPS 5000 /* of a millisecond: a failing test ends, too */
+#define WAIT_STEPS 15000 /* of a millisecond: a failing test ends, too */
 
 struct bench {
 	uv_loop_t loop;

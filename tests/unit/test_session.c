@@ -1107,7 +1107,7 @@ Test(session, one_that_heard_nothing_for_long_is_pinged)
 
 	test_hub_open(&test, AMPLE, AMPLE);
 	client_open(&client, &test, "/ws/events", NULL);
-	client.session.sent_ms -= test.conf->clients.heartbeat_ms - 100;
+	client.session.sent_ms = uv_now(&test.loop) - test.conf->clients.heartbeat_ms + 100;
 	look(&test);
 	test_hub_settle(&test);
 	client_expect_nothing(&client);
