@@ -103,8 +103,9 @@ describe('the page, with the real programs', { skip: NOT_ROOT }, () => {
 		await open();
 		await stack.publish('job.progress', { job_id: 'first', percent: 1 });
 		await eventOf('job.progress', 'first').waitFor();
+		const waiting = page.locator('body[data-connection=waiting]').waitFor();
 		await stack.kill('hostcast-ws');
-		await page.locator('body[data-connection=waiting]').waitFor();
+		await waiting;
 		await mount(path);
 		await page.locator('body[data-connection=open]').waitFor();
 		await rowOf(path).waitFor();
@@ -119,8 +120,9 @@ describe('the page, with the real programs', { skip: NOT_ROOT }, () => {
 	test('says so when the loader is killed, and when it is back', async () => {
 		await open();
 		await watching();
+		const stopped = page.locator('#detector[data-condition=stopped]').waitFor();
 		await stack.kill('hostcast-bpf');
-		await page.locator('#detector[data-condition=stopped]').waitFor();
+		await stopped;
 		await watching();
 	});
 

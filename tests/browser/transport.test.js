@@ -73,8 +73,9 @@ describe('streams and deflated frames', { skip: NOT_ROOT }, () => {
 	test('an EventSource comes back to a hub that was killed, and misses nothing', async () => {
 		page = await openPage(browser, `${stack.hubUrl}nothing`); // a page of its origin
 		await listen();
+		const connecting = page.waitForFunction(() => source.readyState === EventSource.CONNECTING);
 		await stack.kill('hostcast-ws');
-		await page.waitForFunction(() => source.readyState === EventSource.CONNECTING);
+		await connecting;
 		while (true) { // it is refused until the hub is there again
 			try {
 				await publish('meanwhile');

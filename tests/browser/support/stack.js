@@ -24,13 +24,13 @@ const STOP_MS = 10_000;
 export const BUILD = resolve(ROOT, process.env.B ?? '.build');
 const MESSAGES = `${BUILD}/test/browser.messages`; // what the programs say; kept, to look into
 
-async function freePort() {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = server.address();
-	server.close();
-	await once(server, 'close');
-	return port;
+/** Different ones: the first is held until the last is there. */
+async function freePorts(n) {
+	const servers = Array.from({ length: n }, () => createServer().listen(0, '127.0.0.1'));
+	await Promise.all(servers.map((server) => once(server, 'listening')));
+	const ports = servers.map((server) => server.address().port);
+	await Promise.all(servers.map((server) => once(server.close(), 'close')));
+	return ports;
 }
 
 export class Stack {
@@ -39,7 +39,7 @@ export class Stack {
 		const stack = new Stack();
 		stack.run = await mkdtemp('/tmp/hostcast-browser-');
 		await chmod(stack.run, 0o755); /* the hub and Apache run as other users */
-		const [http, https, ws] = [await freePort(), await freePort(), await freePort()];
+		const [http, https, ws] = await freePorts(3);
 		stack.url = `http://127.0.0.1:${http}/`;
 		stack.secureUrl = `https://127.0.0.1:${https}/`;
 		stack.hubUrl = `http://127.0.0.1:${ws}/`;
@@ -49,7 +49,7 @@ export class Stack {
 			cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'],
 			env: {
 				...process.env, RUN: stack.run, B: BUILD, HTTP_PORT: http, HTTPS_PORT: https,
-				WS_PORT: ws, MOUNT_NAMESPACE: 'self', CONF_EXTRA: `${stack.run}/extra.conf`,
+				WS_PORT: ws, WSS_PORT: 0, MOUNT_NAMESPACE: 'self', CONF_EXTRA: `${stack.run}/extra.conf`,
 			},
 		});
 		await mkdir(`${BUILD}/test`, { recursive: true });
