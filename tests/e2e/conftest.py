@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Fixtures: the whole stack, or the hub alone, once a file or once a test."""
 import os
+import signal
 import subprocess
 
 import pytest
 
 from harness.hub import Hub
 from harness.stack import Stack
+
+
+# A shell lets what it starts in the background ignore this one, and so would what we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _why_no_mounts():
