@@ -135,11 +135,12 @@ class Process:
         deadline = time.monotonic() + timeout
         with self._news:
             while True:
-                for line in self.lines[start:]:
+                lines = list(self.lines)
+                for line in lines[start:]:
                     match = expression.search(line)
                     if match:
                         return match
-                start = max(start, len(self.lines))
+                start = max(start, len(lines))
                 left = deadline - time.monotonic()
                 if self._ended or left <= 0:
                     why = "the program ended" if self._ended else f"{timeout:.0f} s are over"
