@@ -46,6 +46,16 @@ def test_every_role_is_greeted(hub, role):
         assert EPOCH.match(rpc.greeting["epoch"])
 
 
+def test_a_loader_that_is_gone_before_it_is_greeted_was_never_there(hub):
+    greeting = msgpack.packb([0, 1, "hello", [{"role": "loader", "version": 1}]])
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX) as loader:
+            loader.connect(str(hub.socket))
+            loader.send(greeting)
+    with hub.rpc(role="cli") as rpc:
+        assert rpc.call("detector")["running"] is False
+
+
 @pytest.mark.parametrize("method", ["publish", "events", "state", "status", "types",
                                     "connections", "detector", "subscribe"])
 def test_nothing_is_answered_before_hello(hub, method):

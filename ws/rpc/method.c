@@ -223,7 +223,7 @@ static bool say_hello(const struct hc_request *request, struct hc_fault *fault)
 	hc_method_answer(peer, request->id, &result);
 	if (peer->role == HC_ROLE_FCGI)
 		hub->stats.fcgi_seen_unix_ms = (uint64_t)hc_now_unix_ms();
-	if (peer->role == HC_ROLE_LOADER)
+	if (peer->role == HC_ROLE_LOADER && !hc_peer_is_gone(peer))
 		hc_detector_attach(hub->detector, peer);
 	return true;
 }
