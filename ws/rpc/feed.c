@@ -67,8 +67,8 @@ static void tell_gap(struct hc_feed *feed, const char *reason, const char *epoch
 	hc_pack_str_at(&pk, "reason", hc_str(reason));
 	hc_pack_str_at(&pk, "missed_from", hc_str(from));
 	hc_method_position_at(&pk, "missed_to", feed->peer->hub, missed_to);
-	hc_peer_send(feed->peer, &gap);
 	feed->sequence = missed_to;
+	hc_peer_send(feed->peer, &gap);
 }
 
 /* The log was trimmed under it: it is told before it goes on. */
@@ -81,35 +81,52 @@ static void skip_to(struct hc_feed *feed, uint64_t first)
 static void on_page(struct hc_catchup_job *job)
 {
 	struct hc_feed *feed = job->owner;
+	struct hc_peer *peer = feed->peer;
 
 	feed->job = NULL;
 	if (job->error) {
-		hc_err("peer %llu: cannot read the log: %s, its subscription stops",
-		       (unsigned long long)feed->peer->id, strerror(-job->error));
+		struct hc_fault fault = HC_FAULT_NULL;
+
+		hc_fault_set(&fault, HC_FAULT_UNAVAILABLE, "the log cannot be read: %s",
+			     strerror(-job->error));
+		hc_peer_end(peer, &fault);
 		return;
 	}
 	skip_to(feed, hc_catchup_first_left(job));
+	if (hc_peer_is_gone(peer))
+		return;
 	if (job->last > feed->sequence)
 		feed->sequence = job->last;
-	hc_peer_send(feed->peer, &job->page);
-	if (!hc_peer_is_gone(feed->peer))
+	hc_peer_send(peer, &job->page);
+	if (!hc_peer_is_gone(peer))
 		hc_feed_pump(feed);
 }
 
-static void ask_log(struct hc_feed *feed)
+/* Without memory the peer is sent away: it comes back with its position, and misses nothing. */
+static void give_up(struct hc_feed *feed)
+{
+	const struct hc_buffer nothing = { .failed = true };
+
+	hc_peer_send(feed->peer, &nothing);
+}
+
+/* Returns false if that was the end of the feed. */
+static bool ask_log(struct hc_feed *feed)
 {
 	struct hc_hub *hub = feed->peer->hub;
 	struct hc_catchup_job *job;
 
 	if (feed->job)
-		return;
+		return true;
 	if (hc_ring_find(hub->ring, feed->sequence, &feed->cursor)) {
 		feed->in_log = false;
-		return;
+		return true;
 	}
 	job = hc_catchup_job_new(on_page, feed, feed->sequence);
-	if (!job)
-		return; /* the next turn tries again */
+	if (!job) {
+		give_up(feed);
+		return false;
+	}
 	job->until = hc_ring_sequence(hub->ring);
 	job->filter = feed->filter;
 	job->all_users = hc_peer_may_see_all(feed->peer);
@@ -117,6 +134,7 @@ static void ask_log(struct hc_feed *feed)
 	job->bytes_max = WAITING_MAX;
 	feed->job = job;
 	hc_catchup_submit(hub->catchup, job);
+	return true;
 }
 
 /* ---- from the ring ------------------------------------------------------------------------ */
@@ -127,26 +145,37 @@ static bool is_wanted(const struct hc_feed *feed, const struct hc_record *record
 	       (!record->to.len || hc_peer_may_see_all(feed->peer));
 }
 
+static void pack_record(struct hc_buffer *batch, const struct hc_record *record, msgpack_zone *zone)
+{
+	struct hc_event event;
+
+	msgpack_zone_clear(zone);
+	if (hc_record_event(&event, record, zone))
+		pack_notification(batch, &event);
+	else
+		batch->failed = true;
+}
+
 static void send_from_ring(struct hc_feed *feed)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer batch = HC_BUFFER_NULL;
 	const struct hc_ring *ring = feed->peer->hub->ring;
 	msgpack_zone zone;
 
-	if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
+	if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE)) {
+		give_up(feed);
 		return;
-	while (feed->cursor < hc_ring_next(ring) && batch.len < WAITING_MAX) {
+	}
+	while (feed->cursor < hc_ring_next(ring) && batch.len < WAITING_MAX && !batch.failed) {
 		const struct hc_record *record = hc_ring_at(ring, feed->cursor);
-		struct hc_event event;
 
-		msgpack_zone_clear(&zone);
-		if (is_wanted(feed, record) && hc_record_event(&event, record, &zone))
-			pack_notification(&batch, &event);
+		if (is_wanted(feed, record))
+			pack_record(&batch, record, &zone);
 		feed->cursor++;
 	}
 	feed->sequence = hc_ring_sequence_before(ring, feed->cursor);
 	msgpack_zone_destroy(&zone);
-	if (batch.len)
+	if (batch.len || batch.failed)
 		hc_peer_send(feed->peer, &batch);
 }
 
@@ -161,10 +190,9 @@ void hc_feed_pump(struct hc_feed *feed)
 
 	if (!feed->in_log && feed->cursor < hc_ring_first(ring))
 		feed->in_log = true;
-	if (feed->in_log && hc_peer_waiting(feed->peer) < WAITING_MAX)
-		ask_log(feed);
-	if (!feed->in_log && feed->cursor < hc_ring_next(ring) &&
-	    hc_peer_waiting(feed->peer) < WAITING_MAX)
+	if (hc_peer_waiting(feed->peer) >= WAITING_MAX || (feed->in_log && !ask_log(feed)))
+		return;
+	if (!feed->in_log && feed->cursor < hc_ring_next(ring))
 		send_from_ring(feed);
 }
 
@@ -175,7 +203,7 @@ void hc_feed_begin_anew(struct hc_feed *feed, const char *epoch_before)
 	if (feed->job)
 		feed->job->owner = NULL;
 	feed->job = NULL;
-	tell_gap(feed, "epoch", epoch_before, hc_ring_sequence(ring));
 	feed->cursor = hc_ring_next(ring);
 	feed->in_log = false;
+	tell_gap(feed, "epoch", epoch_before, hc_ring_sequence(ring));
 }

@@ -169,9 +169,8 @@ void hc_peer_hold(struct hc_peer *peer)
 
 /* ---- in ----------------------------------------------------------------------------------- */
 
-/* The stream cannot be followed further: say why, in a notification because no id is known, and
- * close. */
-static void end_with_fault(struct hc_peer *peer, const struct hc_fault *fault)
+/* In a notification, because no id is known. */
+void hc_peer_end(struct hc_peer *peer, const struct hc_fault *fault)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer message = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&message);
@@ -197,7 +196,7 @@ static void handle_message(struct hc_peer *peer, const struct hc_rpc_message *me
 static void skip_broken(struct hc_peer *peer, uint32_t id, const struct hc_fault *fault)
 {
 	if (++peer->n_broken > BROKEN_MAX)
-		end_with_fault(peer, fault);
+		hc_peer_end(peer, fault);
 	else
 		hc_peer_fail(peer, id, fault);
 }
@@ -214,7 +213,7 @@ static void handle_messages(struct hc_peer *peer)
 		if (r == HC_RPC_E_MESSAGE)
 			skip_broken(peer, message.id, &fault);
 		else if (r == HC_RPC_E_MALFORMED)
-			end_with_fault(peer, &fault);
+			hc_peer_end(peer, &fault);
 		else if (r)
 			leave(peer, "no memory for its message");
 		else
@@ -334,7 +333,8 @@ static void on_connection(void *context, int fd)
 
 	if (!peer || hc_rpc_reader_init(&peer->reader) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
-		hc_err("cannot take a peer: %s, disconnecting it", strerror(errno));
+		if (hc_log_limited(&peers->log_limit))
+			hc_err("cannot take a peer: %s, disconnecting it", strerror(errno));
 		free(peer);
 		hc_closep(&fd);
 		return;

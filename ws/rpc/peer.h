@@ -96,6 +96,9 @@ void hc_peer_send(struct hc_peer *peer, const struct hc_buffer *messages);
 /** hc_peer_fail() - answer a request with a fault */
 void hc_peer_fail(struct hc_peer *peer, uint32_t id, const struct hc_fault *fault);
 
+/** hc_peer_end() - its stream cannot be followed further: say why, and close */
+void hc_peer_end(struct hc_peer *peer, const struct hc_fault *fault);
+
 /** hc_peer_waiting() - bytes not sent yet */
 size_t hc_peer_waiting(const struct hc_peer *peer);
 
