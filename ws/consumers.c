@@ -2,6 +2,7 @@
 /* A hash by name of what the store has, so that nobody waits for the store to be asked. */
 #include <errno.h>
 #include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "proto/log.h"
@@ -113,6 +114,10 @@ bool hc_consumers_set(struct hc_consumers *consumers, const struct hc_consumer_r
 			return false;
 		entry->row = *row;
 		HASH_ADD_STR(consumers->entries, row.name, entry);
+		if (!entry->hh.tbl) {
+			free(entry);
+			return false;
+		}
 		HASH_SORT(consumers->entries, by_name);
 	}
 	entry->row = *row;

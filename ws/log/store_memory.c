@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "proto/clock.h"
@@ -139,6 +140,10 @@ static void remember_key(struct memory_store *store, const struct hc_batch *batc
 	key->first_sequence = store->base.newest + 1;
 	key->stored_ns = hc_boottime_ns();
 	HASH_ADD_KEYPTR(hh, store->keys, key->key, key->len, key);
+	if (!key->hh.tbl) {
+		free(key);
+		return;
+	}
 	store->keys_bytes += bytes_of(key);
 	while (store->keys_bytes > store->keys_bytes_max && store->keys != key)
 		drop_oldest_key(store);

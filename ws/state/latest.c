@@ -4,6 +4,7 @@
  * the last batch that had that key, and leaves with it.
  */
 #include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "ws/state/change.h"
@@ -79,7 +80,8 @@ static struct entry *find(struct hc_latest *latest, const struct hc_type *type,
 	HASH_FIND(hh, latest->entries, entry->key, key_len(record), found);
 	if (!found) {
 		HASH_ADD_KEYPTR(hh, latest->entries, entry->key, key_len(record), entry);
-		return entry;
+		if (entry->hh.tbl)
+			return entry;
 	}
 	free(entry);
 	return found;

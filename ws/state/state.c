@@ -4,6 +4,7 @@
  * replacing an event moves it to the end, so iteration is oldest first).
  */
 #include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "ws/state/state.h"
@@ -79,8 +80,12 @@ bool hc_state_apply(struct hc_state *state, struct hc_record *record)
 		free(entry);
 		return true;
 	}
-	entry->record = hc_record_ref(record);
 	HASH_ADD_KEYPTR(hh, state->entries, entry->key, key_len, entry);
+	if (!entry->hh.tbl) {
+		free(entry);
+		return false;
+	}
+	entry->record = hc_record_ref(record);
 	return true;
 }
 
