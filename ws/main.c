@@ -20,6 +20,7 @@
 #include "ws/sessions/drain.h"
 #include "ws/sessions/session.h"
 #include "ws/wire/protocol.h"
+#include "ws/wire/reserve.h"
 
 /* ---- while it runs ------------------------------------------------------------------------ */
 
@@ -260,6 +261,7 @@ static void stop(struct server *server)
 	while (uv_run(&server->loop, UV_RUN_NOWAIT))
 		;
 	(void)uv_loop_close(&server->loop);
+	hc_reserve_free();
 }
 
 static void watch(struct server *server, uv_signal_t *handle, uv_signal_cb action, int number)
@@ -274,7 +276,11 @@ static void watch(struct server *server, uv_signal_t *handle, uv_signal_cb actio
 static int serve(struct server *server)
 {
 	struct hc_fault fault = HC_FAULT_NULL;
-	int r = uv_loop_init(&server->loop);
+	int r;
+
+	hc_reserve_serve_uv();
+	(void)hc_reserve_fill(); /* else nobody is let in */
+	r = uv_loop_init(&server->loop);
 
 	if (r < 0) {
 		hc_err("cannot start the loop: %s", uv_strerror(r));

@@ -32,6 +32,7 @@ struct hc_ring {
 	msgpack_zone zone; /* for decoding one event */
 	struct hc_framer framer;
 	struct hc_buffer frame; /* of one event */
+	struct hc_log_limit log_limit;
 };
 
 static size_t power_of_two_below(uint64_t n)
@@ -220,8 +221,9 @@ struct hc_track *hc_ring_track(struct hc_ring *ring, struct hc_encoding encoding
 	}
 	user = &ring->tracks[ring->n_tracks]; /* there is a place for every encoding */
 	if (hc_track_new(&user->track, encoding, HC_RING_SLOTS, ring->track_cap, ring->next) < 0) {
-		hc_err("no memory for the frames of envelope %s",
-		       hc_envelope_name(encoding.envelope));
+		if (hc_log_limited(&ring->log_limit))
+			hc_err("no memory for the frames of envelope %s, sending a client away",
+			       hc_envelope_name(encoding.envelope));
 		return NULL;
 	}
 	user->n_users = 1;

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "conf/conf.h"
 #include "proto/log.h"
 #include "ws/sessions/admission.h"
 #include "ws/sessions/bucket.h"
+#include "ws/wire/reserve.h"
 #include "ws/wire/wire.h"
 
 #define DESCRIPTORS_MAX (1u << 20) /* libwebsockets keeps a pointer for each that might be */
@@ -277,6 +279,10 @@ static void join_party(struct hc_guest *guest)
 			return;
 		party->address = hc_address_party(&guest->address);
 		HASH_ADD(hh, admission->parties, address, sizeof(party->address), party);
+		if (!party->hh.tbl) {
+			free(party);
+			return;
+		}
 	}
 	party->n++;
 	guest->party = party;
@@ -323,10 +329,14 @@ static bool is_trusted(const struct hc_admission *admission, const struct hc_add
 	return false;
 }
 
-static void turn_away(struct hc_admission *admission)
+static void turn_away(struct hc_admission *admission, bool has_room)
 {
 	admission->n_refused[HC_VERDICT_FULL]++;
-	if (hc_log_limited(&admission->log_limit))
+	if (!hc_log_limited(&admission->log_limit))
+		return;
+	if (has_room)
+		hc_warn("connections are turned away: there is no memory for another client");
+	else
 		hc_warn("connections are turned away: there are %zu clients, as many as may be "
 			"([clients] max), and %zu to be refused",
 			admission->n_clients, admission->n_surplus);
@@ -361,13 +371,15 @@ struct hc_guest *hc_admission_enter(struct hc_admission *admission,
 				    const struct hc_address *address, uint64_t now_ms)
 {
 	enum hc_verdict verdict = judge(admission, address);
+	bool has_room =
+		verdict == HC_VERDICT_WELCOME || admission->n_surplus < admission->share.surplus;
 	struct hc_guest *guest = NULL;
 
 	(void)hc_bucket_take(&admission->bucket, admission->rate, now_ms);
-	if (verdict == HC_VERDICT_WELCOME || admission->n_surplus < admission->share.surplus)
+	if (has_room && hc_reserve_fill())
 		guest = calloc(1, sizeof(*guest));
 	if (!guest) {
-		turn_away(admission);
+		turn_away(admission, has_room);
 		return NULL;
 	}
 	guest->admission = admission;
@@ -475,7 +487,10 @@ static struct user *add_user(struct hc_admission *admission, const char *name)
 		return NULL;
 	memcpy(user->name, name, len);
 	HASH_ADD_KEYPTR(hh, admission->users, user->name, len, user);
-	return user;
+	if (user->hh.tbl)
+		return user;
+	free(user);
+	return NULL;
 }
 
 enum hc_verdict hc_admission_take_user(struct hc_admission *admission, const char *name)

@@ -25,6 +25,7 @@
 #include "ws/wire/handshake.h"
 #include "ws/wire/lookout.h"
 #include "ws/wire/protocol.h"
+#include "ws/wire/reserve.h"
 #include "ws/wire/stream.h"
 #include "ws/wire/tls.h"
 
@@ -386,7 +387,7 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_ADD_HEADERS:
 		return complete_answer(in);
 	case LWS_CALLBACK_ESTABLISHED:
-		return establish(wire, session);
+		return session ? establish(wire, session) : -1; /* no memory for it */
 	case LWS_CALLBACK_RECEIVE:
 		receive(session, in, len);
 		return 0;
@@ -396,7 +397,8 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		return answer_close(session, (struct hc_str){ in, len });
 	case LWS_CALLBACK_CLOSED:
-		hc_session_close(session);
+		if (session)
+			hc_session_close(session);
 		return 0;
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the library's SSL_CTX is new */
 		return hc_tls_apply(user, &protocol_of(wire)->tls);
@@ -409,6 +411,12 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
+
+static void *allocate(void *old, size_t size, const char *reason)
+{
+	(void)reason;
+	return hc_reserve_realloc(old, size);
+}
 
 static void log_debug(int level, const char *line)
 {
@@ -472,6 +480,7 @@ int hc_protocol_new(struct hc_protocol **ret, struct hc_hub *hub, struct hc_faul
 
 	if (!protocol)
 		return -ENOMEM;
+	lws_set_allocator(allocate);
 	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, log_debug);
 	protocol->hub = hub;
 	protocol->loops[0] = hub->loop;
