@@ -13,7 +13,7 @@ struct hc_fault;
 
 /**
  * hc_json_parse() - read JSON text
- * @fault: HC_FAULT_MALFORMED with line and column; may be NULL
+ * @fault: HC_FAULT_MALFORMED with line and column, or HC_FAULT_INTERNAL without memory; may be NULL
  *
  * Duplicate keys, NUL in text and anything behind the value are refused.
  * Return: a new reference, or NULL.

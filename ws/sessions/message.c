@@ -360,6 +360,8 @@ void hc_message_handle(struct hc_session *session, struct hc_str text)
 	struct hc_fault fault = HC_FAULT_NULL;
 	HC_CLEANUP(json_decrefp) json_t *message = hc_json_parse(text, &fault);
 
-	if (!message || !dispatch(session, message, &fault))
+	if (!message && fault.code == HC_FAULT_INTERNAL)
+		out_of_memory(session); /* nobody knows what it asked for */
+	else if (!message || !dispatch(session, message, &fault))
 		hc_session_tell_fault(session, &fault);
 }
