@@ -108,7 +108,7 @@ uint64_t hc_store_tend(struct hc_store *store, bool busy);
  * hc_store_read() - read events in order, beginning behind @after; may block
  *
  * Read little at once: some hundred rows.
- * Return: 0 or -EIO.
+ * Return: 0, -ENOMEM or -EIO.
  */
 int hc_store_read(struct hc_store *store, uint64_t after, hc_row_fn *fn, void *context);
 

@@ -552,7 +552,7 @@ static int note_read(struct sqlite_store *store, int code)
 	if (!code)
 		return 0;
 	store->read_error = code;
-	return -EIO;
+	return (code & 0xff) == SQLITE_NOMEM ? -ENOMEM : -EIO;
 }
 
 static int sqlite_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
