@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Memory is short: the n-th allocation of the hub fails, for every n of what a client makes it do.
+"""Memory is short: the n-th allocation of the hub fails, for every n of what a client makes it do;
+or it may not have more than it has.
 
 No crash; the one who asked may be refused or sent away; after that all is as before.
 """
 import os
+import pathlib
+import resource
 import socket
 import struct
 
 import pytest
 import websockets
 
-from harness.events import is_for_job, progress, unique
+from harness.events import is_for_job, mounted, progress, unique
 from harness.processes import BUILD, Failure, SANITIZED
 from harness.rpc import Closed, Fault
 from scale import record, sized
@@ -18,6 +21,7 @@ from scale import record, sized
 LIBRARY = BUILD / "short-memory.so"
 FAIL_MAX = sized(40, 2_000)  # of one scenario
 SHORT_S = 0.4
+HUNGRY = sized(40, 400)  # who come while there is no memory
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers have an allocator of their own")
 
@@ -70,6 +74,25 @@ def publish(hub, _client):
         rpc.publish(progress(), progress(), key=unique("key"))
 
 
+def publish_what_is_retained(hub, _client):
+    with hub.rpc(timeout=SHORT_S) as rpc:
+        rpc.publish(mounted(f"/media/{unique()}"), {"type": "device.status", "payload": {
+            "device": {"name": unique()}}})
+
+
+def follow(hub, _client):
+    with hub.rpc(role="cli", timeout=SHORT_S) as rpc:
+        rpc.call("subscribe", since=hub.position)
+        rpc.publish(progress())
+        for _ in range(3):
+            rpc.notification()
+
+
+def consume(hub, _client):
+    with hub.rpc(role="cli", timeout=SHORT_S) as rpc:
+        rpc.call("events", consumer=unique("c"), limit=3)
+
+
 def ask_history(hub, _client):
     with hub.rpc(role="cli", timeout=SHORT_S) as rpc:
         rpc.call("events", after=0, limit=50)
@@ -79,7 +102,9 @@ def ask_history(hub, _client):
 
 def resume(hub, client):
     client.send({"action": "resume", "since": hub.position})
-    client.until(lambda message: message.get("type") == "connection.resumed", SHORT_S)
+    answer = client.until(lambda message: message.get("type") in ("connection.resumed", "error"),
+                          SHORT_S)[-1]
+    assert answer["type"] != "error" or answer["payload"]["code"] == "internal", answer
 
 
 def subscribe(_hub, client):
@@ -104,7 +129,8 @@ def stream(hub, _client):
             data += more
 
 
-@pytest.mark.parametrize("scenario", [publish, ask_history, resume, subscribe, come, stream],
+@pytest.mark.parametrize("scenario", [
+    publish, publish_what_is_retained, ask_history, follow, consume, resume, subscribe, come, stream],
                          ids=lambda scenario: scenario.__name__)
 def test_an_allocation_fails_and_the_hub_lives_on(short, scenario):
     hub, refused = short, 0
@@ -135,3 +161,46 @@ def test_an_allocation_fails_and_the_hub_lives_on(short, scenario):
     assert n > 3, "there was nothing to fail"
     record(f"memory short: {scenario.__name__}",
            f"{n} allocations failed, one by one: {refused} times refused, no crash")
+
+
+def limit(hub, more=None):
+    """It may have as many bytes more than now, and no others; None: as many as it wants."""
+    pages = int(pathlib.Path(f"/proc/{hub.process.pid}/statm").read_text().split()[0])
+    most = resource.RLIM_INFINITY if more is None else pages * resource.getpagesize() + more
+    resource.prlimit(hub.process.pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+
+
+def publish_much(hub, _client):
+    with hub.rpc(timeout=SHORT_S) as rpc:
+        rpc.publish(*[{"type": "job.progress", "payload": {
+            "job_id": unique(), "percent": 1, "step": "x" * 20_000}} for _ in range(30)])
+
+
+@pytest.mark.parametrize("more", [0, 64 << 10, 512 << 10])
+def test_a_hub_that_gets_no_more_memory_refuses_and_lives_on(new_hub, more):
+    hub = new_hub({"clients": {"message_rate": "0", "accept_rate": "0"}})
+    client, others, refused = hub.client(), [], 0
+    with hub.rpc() as rpc:
+        rpc.publish(*[progress() for _ in range(20)])
+        hub.position = f"{rpc.greeting['epoch']}-3"
+    limit(hub, more)
+    for n in range(HUNGRY):
+        scenario = (come, publish_much, ask_history, follow)[n % 4]
+        try:
+            if scenario is come:
+                others.append(hub.client(f"/ws/events?since={hub.position}", open_timeout=SHORT_S))
+            else:
+                scenario(hub, client)
+        except (Failure, Fault, Closed, OSError, websockets.WebSocketException):
+            refused += 1
+        assert hub.process.popen.poll() is None, hub.process.output[-2000:]
+    limit(hub)
+    assert refused, "there was enough"
+    event = progress(unique())
+    with hub.client() as newcomer, hub.rpc() as rpc:
+        rpc.publish(event)
+        newcomer.until(is_for_job(event["payload"]["job_id"]))
+    for other in [client, *others]:
+        other.close()
+    assert len(hub.process.lines) < HUNGRY / 2, "a line for each that is refused"
+    record(f"no memory but {more >> 10} KiB", f"{refused} of {HUNGRY} refused, no crash")
