@@ -124,8 +124,17 @@ static void do_nothing(uv_work_t *work)
  * now, before there are clients to lose. */
 static void start_workers(struct server *server)
 {
+	sigset_t ours, before;
+
+	/* They take no signal: at the end one that finds no handler any more would kill us. */
+	(void)sigemptyset(&ours);
+	(void)sigaddset(&ours, SIGTERM);
+	(void)sigaddset(&ours, SIGINT);
+	(void)sigaddset(&ours, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &ours, &before);
 	/* It fails without a function to call only. */
 	(void)uv_queue_work(&server->loop, &server->first_work, do_nothing, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int start_listeners(struct server *server, const struct hc_conf *conf,
