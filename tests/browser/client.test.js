@@ -654,6 +654,27 @@ describe('subscriptions', () => {
 		assert.deepEqual(await sequences(1), [2]);
 	});
 
+	test('to nothing leave nothing of what was asked for before', async () => {
+		await makeConnected();
+		await page.evaluate(() => {
+			client.subscribe('job.*');
+			client.subscribe();
+			client.subscribe('task.*');
+		});
+		await hub.hears(({ events }) => events?.[0] === 'task.*');
+		assert.deepEqual(hub.received, [
+			{ action: 'subscribe', events: ['job.*'] },
+			{ action: 'subscribe', events: [] },
+			{ action: 'subscribe', events: ['task.*'] },
+		]);
+		hub.received.length = 0;
+		const again = hub.connected();
+		hub.cut();
+		await again;
+		await hub.hears(() => true);
+		assert.deepEqual(hub.received, [{ action: 'subscribe', events: ['task.*'] }]);
+	});
+
 	test('taken back all at once leave nothing', async () => {
 		await makeConnected();
 		await page.evaluate(() => client.unsubscribe());

@@ -83,6 +83,15 @@ def test_a_subscription_to_an_empty_list_means_no_events(hub, rpc, client):
     assert marked(rpc, client, progress()) == []
 
 
+def test_an_empty_list_takes_earlier_patterns_away(rpc, client):
+    client.subscribe("notification", "job.*", "task.*")
+    assert client.ask({"action": "subscribe", "events": []}) == {"action": "subscribed",
+                                                                 "events": []}
+    rpc.publish(progress(), task())
+    client.subscribe("notification")
+    assert marked(rpc, client, progress(), task()) == []
+
+
 def test_unsubscribe_takes_patterns_away(rpc, client):
     client.subscribe("notification", "job.*", "task.*")
     answer = client.ask({"action": "unsubscribe", "events": ["job.*"]})

@@ -85,6 +85,27 @@ Test(message, a_subscribe_to_an_empty_list_means_none)
 	end(&talk);
 }
 
+Test(message, an_empty_list_means_none_whatever_there_was_but_channels)
+{
+	struct talk talk;
+
+	begin(&talk, "/ws/events");
+	expect_answer(&talk, "{\"action\":\"subscribe\",\"events\":[\"job.*\",\"task.*\"]}",
+		      "{\"action\":\"subscribed\",\"events\":[\"job.*\",\"task.*\"]}");
+	expect_answer(&talk, "{\"type\":\"subscribe\",\"channel\":\"devices\"}",
+		      "{\"type\":\"subscribed\",\"channel\":\"devices\"}");
+	expect_answer(&talk, "{\"action\":\"subscribe\",\"events\":[]}",
+		      "{\"action\":\"subscribed\",\"events\":[]}");
+	cr_expect_not(gets(&talk, "job.progress"));
+	cr_expect_not(gets(&talk, "task.update"));
+	cr_expect(gets(&talk, "device.mounted"));
+	expect_answer(&talk, "{\"action\":\"subscribe\",\"events\":[\"task.*\"]}",
+		      "{\"action\":\"subscribed\",\"events\":[\"task.*\"]}");
+	cr_expect_not(gets(&talk, "job.progress"));
+	cr_expect(gets(&talk, "task.update"));
+	end(&talk);
+}
+
 Test(message, unsubscribing_from_everything_leaves_nothing)
 {
 	struct talk talk;

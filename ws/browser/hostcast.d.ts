@@ -75,7 +75,7 @@ export class Hostcast extends EventTarget {
 	/** Handlers of `*`, `alert.*` or one type; returns what undoes it. Purely local. */
 	on<Payload = any>(pattern: string, handler: Handler<Payload>): () => void;
 	off(pattern: string, handler?: Handler): void;
-	/** Tells the hub to send only these, beside those asked for before. */
+	/** Tells the hub to send only these, beside those asked for before; without any, nothing. */
 	subscribe(...patterns: string[]): void;
 	unsubscribe(...patterns: string[]): void;
 	connect(): this;

@@ -146,9 +146,13 @@ export class Hostcast extends EventTarget {
 			this.#handlers.delete(pattern);
 	}
 
-	/** Asks the hub for these only, beside what was asked for before; also after a reconnect. */
+	/**
+	 * Asks the hub for these only, beside what was asked for before; also after a reconnect.
+	 * Without an argument, for nothing at all.
+	 */
 	subscribe(...patterns) {
-		this.#wanted = [...new Set([...(this.#wanted ?? []), ...patterns.map(check)])];
+		const before = patterns.length ? this.#wanted ?? [] : [];
+		this.#wanted = [...new Set([...before, ...patterns.map(check)])];
 		this.#send({ action: 'subscribe', events: patterns });
 	}
 

@@ -150,6 +150,8 @@ static bool subscribe_events(struct hc_session *session, const json_t *message,
 		return false;
 	if (!need_subscription(session))
 		return true;
+	if (!json_array_size(events)) /* means none, whatever there was */
+		hc_subscription_clear(session->subscription, HC_BY_PATTERN);
 	for (size_t i = 0; i < json_array_size(events); i++)
 		if (!hc_subscription_add(session->subscription, HC_BY_PATTERN,
 					 text_of(json_array_get(events, i))))

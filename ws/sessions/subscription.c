@@ -61,17 +61,28 @@ bool hc_subscription_add(struct hc_subscription *subscription, enum hc_subscribe
 	return true;
 }
 
+static void remove_at(struct hc_subscription *subscription, size_t i)
+{
+	free((char *)(uintptr_t)subscription->items[i].text.s);
+	subscription->n--;
+	memmove(&subscription->items[i], &subscription->items[i + 1],
+		(subscription->n - i) * sizeof(subscription->items[0]));
+}
+
 void hc_subscription_remove(struct hc_subscription *subscription, enum hc_subscribed_by by,
 			    struct hc_str text)
 {
 	size_t i = find(subscription, by, text);
 
-	if (i == subscription->n)
-		return;
-	free((char *)(uintptr_t)subscription->items[i].text.s);
-	subscription->n--;
-	memmove(&subscription->items[i], &subscription->items[i + 1],
-		(subscription->n - i) * sizeof(subscription->items[0]));
+	if (i < subscription->n)
+		remove_at(subscription, i);
+}
+
+void hc_subscription_clear(struct hc_subscription *subscription, enum hc_subscribed_by by)
+{
+	for (size_t i = subscription->n; i-- > 0;)
+		if (subscription->items[i].by == by)
+			remove_at(subscription, i);
 }
 
 bool hc_subscription_has(const struct hc_subscription *subscription, enum hc_subscribed_by by,

@@ -30,6 +30,9 @@ bool hc_subscription_add(struct hc_subscription *subscription, enum hc_subscribe
 void hc_subscription_remove(struct hc_subscription *subscription, enum hc_subscribed_by by,
 			    struct hc_str text);
 
+/** hc_subscription_clear() - take all patterns, or all channels, out */
+void hc_subscription_clear(struct hc_subscription *subscription, enum hc_subscribed_by by);
+
 /** hc_subscription_has() - whether it is in it */
 bool hc_subscription_has(const struct hc_subscription *subscription, enum hc_subscribed_by by,
 			 struct hc_str text);
