@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "tests/bench/fanout/answers.h"
 #include "tests/bench/fanout/publisher.h"
 
 #define SEND_MAX     (1 << 20) /* bytes at once, so that clients are read between */
@@ -148,27 +149,6 @@ bool publisher_queue(struct publisher *publisher, size_t n_units, uint64_t now_n
 
 /* ---- in ----------------------------------------------------------------------------------- */
 
-static bool receive_rpc(struct publisher *publisher)
-{
-	struct hc_fault fault = HC_FAULT_NULL;
-	struct hc_rpc_message message;
-	int r = hc_rpc_client_receive(publisher->rpc);
-
-	while (!r && !(r = hc_rpc_client_next(publisher->rpc, &message, &fault))) {
-		if (message.kind != HC_RPC_RESPONSE)
-			continue;
-		if (message.error.type != MSGPACK_OBJECT_NIL) {
-			hc_rpc_read_fault(&fault, &message.error);
-			fprintf(stderr, "load: the hub refuses: %s\n", fault.message);
-			return false;
-		}
-		publisher->n_acknowledged++;
-	}
-	if (r != HC_RPC_E_MORE)
-		fprintf(stderr, "load: the hub has closed the publisher's connection\n");
-	return r == HC_RPC_E_MORE;
-}
-
 /* Counts answers by their status line, which may come in pieces. */
 static bool count_answers(struct publisher *publisher, const char *bytes, size_t len)
 {
@@ -207,7 +187,7 @@ bool publisher_receive(struct publisher *publisher)
 	ssize_t n;
 
 	if (publisher->rpc)
-		return receive_rpc(publisher);
+		return answers_take(publisher->rpc, &publisher->n_acknowledged);
 	n = recv(publisher->fd, bytes, sizeof(bytes), 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;

@@ -12,6 +12,7 @@
 
 #include "proto/clock.h"
 #include "proto/rpc.h"
+#include "tests/bench/fanout/answers.h"
 #include "tests/bench/fanout/latency.h"
 #include "tests/bench/fanout/publishers.h"
 
@@ -153,26 +154,16 @@ static bool ask_what_is_due(struct publishers *publishers, uint64_t now_ns)
 
 static bool take_answers(struct publishers *publishers, struct one *one)
 {
-	struct hc_fault fault = HC_FAULT_NULL;
-	struct hc_rpc_message message;
-	int r = hc_rpc_client_receive(one->client);
+	size_t n = 0;
+	bool taken = answers_take(one->client, &n);
 
-	while (!r && !(r = hc_rpc_client_next(one->client, &message, &fault))) {
-		if (message.kind != HC_RPC_RESPONSE)
-			continue;
-		if (message.error.type != MSGPACK_OBJECT_NIL) {
-			hc_rpc_read_fault(&fault, &message.error);
-			fprintf(stderr, "load: the hub refuses: %s\n", fault.message);
-			return false;
-		}
+	for (; n; n--) {
 		publishers->last_ns = hc_monotonic_ns();
 		latency_count(&publishers->latency, publishers->last_ns - one->asked_ns);
 		publishers->n_acknowledged++;
 		be_idle(publishers, one);
 	}
-	if (r != HC_RPC_E_MORE)
-		fprintf(stderr, "load: the hub has closed a publisher's connection\n");
-	return r == HC_RPC_E_MORE;
+	return taken;
 }
 
 static bool turn(struct publishers *publishers)
