@@ -119,6 +119,107 @@ Test(mend, files_that_are_deleted_are_noticed_before_anything_is_lost_in_them)
 	}
 }
 
+static void move_directory(const struct store_place *place, bool away)
+{
+	char elsewhere[200];
+
+	(void)snprintf(elsewhere, sizeof(elsewhere), "%s-away", place->dir);
+	cr_assert_eq(away ? rename(place->dir, elsewhere) : rename(elsewhere, place->dir), 0);
+}
+
+/* A file system that was unmounted for a while, or a link that was turned. */
+Test(mend, a_directory_that_comes_back_brings_the_log_with_it)
+{
+	struct store_place place = store_place(HC_DURABILITY_DISK);
+	struct hc_store *store = with_some(&place);
+	char epoch[HC_EPOCH_LEN + 1];
+
+	strcpy(epoch, store->epoch);
+	move_directory(&place, true);
+	cr_expect_eq(try_to_log(store), HC_BATCH_E_UNAVAILABLE);
+	for (uint64_t began_ns = hc_monotonic_ns(); hc_monotonic_ns() - began_ns < 600000000;)
+		(void)hc_store_tend(store, false);
+	cr_expect(look(store).is_degraded);
+	cr_expect_not(look(store).wants_state);
+	move_directory(&place, false);
+	tend_until(store, false, false);
+	cr_expect_eq(store_log(store, "job.progress", "{}"), 201);
+	store_expect_dense(store, 1, 201);
+	cr_expect_not(hc_store_renew(store));
+	(void)hc_store_free(store);
+	store = store_open_at(&place);
+	cr_expect_str_eq(store->epoch, epoch);
+	cr_expect_not(store_has_set_aside(&place));
+	(void)hc_store_free(store);
+	store_place_remove(&place);
+}
+
+static void put_in_place(const struct store_place *from, const struct store_place *to)
+{
+	cr_assert_eq(rename(from->conf->log.path, to->conf->log.path), 0);
+}
+
+/* By a copy of itself it goes on; by anything else it does not. */
+Test(mend, a_log_that_is_replaced_is_gone_on_with_if_all_is_in_it)
+{
+	struct store_place place = store_place(HC_DURABILITY_DISK),
+			   other = store_place(HC_DURABILITY_DISK);
+	struct hc_store *store = with_some(&place);
+	char command[500];
+
+	store_settle(store);
+	store_execute(&place, "PRAGMA wal_checkpoint(TRUNCATE)");
+	(void)snprintf(command, sizeof(command), "cp %s %s", place.conf->log.path,
+		       other.conf->log.path);
+	cr_assert_eq(system(command), 0);
+	put_in_place(&other, &place);
+	cr_expect_eq(try_to_log(store), HC_BATCH_OK_);
+	cr_expect_not(look(store).wants_state);
+	store_expect_dense(store, 1, 201);
+	(void)hc_store_free(with_some(&other));
+	put_in_place(&other, &place);
+	cr_expect_eq(try_to_log(store), HC_BATCH_E_UNAVAILABLE);
+	tend_until(store, true, true);
+	cr_expect(store_has_set_aside(&place));
+	(void)hc_store_free(store);
+	store_place_remove(&place);
+	store_place_remove(&other);
+}
+
+/* It keeps what is written beside the database from being begun anew. */
+Test(mend, commits_do_not_wait_for_another_program_that_reads)
+{
+	struct store_place place = store_place(HC_DURABILITY_PROCESS);
+	struct hc_store *store = with_some(&place);
+	sqlite3 *other = NULL;
+	uint64_t began_ns;
+
+	cr_assert_eq(sqlite3_open(place.conf->log.path, &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN; SELECT * FROM about", NULL, NULL, NULL),
+		     SQLITE_OK);
+	for (int i = 0; i < 20; i++) { /* beyond any wish for a checkpoint */
+		struct hc_batch *batch = store_append(
+			store,
+			test_batch(test_record_sized(test_type("job.progress"), NULL, 1000000),
+				   NULL));
+
+		cr_assert_eq(batch->result, HC_BATCH_OK_);
+		(void)hc_batch_free(batch);
+	}
+	began_ns = hc_monotonic_ns();
+	for (int i = 0; i < 40; i++) {
+		(void)hc_store_tend(store, false);
+		cr_expect_eq(try_to_log(store), HC_BATCH_OK_);
+	}
+	cr_expect_lt(hc_monotonic_ns() - began_ns, UINT64_C(10000000000));
+	cr_expect_not(look(store).is_degraded);
+	cr_assert_eq(sqlite3_close(other), SQLITE_OK);
+	store_settle(store);
+	store_expect_dense(store, 1, 260);
+	(void)hc_store_free(store);
+	store_place_remove(&place);
+}
+
 static bool take_row(void *context, const struct hc_row *row)
 {
 	(void)context;

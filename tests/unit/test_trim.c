@@ -190,6 +190,28 @@ Test(trim, the_file_grows_to_its_size_and_stays_there)
 	store_place_remove(&place);
 }
 
+Test(trim, the_file_shrinks_when_less_is_to_be_kept)
+{
+	struct store_place place = store_place(HC_DURABILITY_PROCESS);
+	struct hc_store *store = store_open_at(&place);
+
+	log_many(store, 2000, 20000);
+	(void)hc_store_free(store);
+	cr_expect_gt(file_bytes(&place, ""), 38 << 20);
+	place.conf->log.keep_bytes = 4 << 20;
+	store = store_open_at(&place);
+	for (int i = 0; i < 3; i++) {
+		store_settle(store);
+		log_many(store, 1, 10);
+	}
+	cr_expect_gt(store->newest - store->oldest, 100);
+	store_expect_dense(store, store->oldest, 2003);
+	(void)hc_store_free(store);
+	cr_expect_lt(file_bytes(&place, ""), 13 << 20, "%llu",
+		     (unsigned long long)file_bytes(&place, ""));
+	store_place_remove(&place);
+}
+
 /* ---- migration ---------------------------------------------------------------------------- */
 
 Test(trim, a_log_of_version_1_goes_on)

@@ -22,6 +22,8 @@
 #define KEYS_STEP	  500
 #define KEY_BYTES	  256		     /* of pages, roughly: measured 210 to 260 */
 #define JOURNAL_BYTES_MAX (16 * 1024 * 1024) /* that the file beside the database keeps */
+#define FREE_BYTES_KEPT	  (8 * 1024 * 1024)  /* of free pages, which are used again */
+#define FREE_PART_KEPT	  4		     /* one part in that, if it is more */
 #define CHECK_STEPS	  1000 /* of the virtual machine between two looks at the clock */
 
 static const char *const statements[HC_DATABASE_STATEMENTS_] = {
@@ -52,6 +54,7 @@ static const char *const statements[HC_DATABASE_STATEMENTS_] = {
 	[HC_DATABASE_SET_CLOCK] = "UPDATE about SET clock_ms = ?, wall_unix_ms = ?",
 	[HC_DATABASE_COUNT_PAGES] = "PRAGMA page_count",
 	[HC_DATABASE_COUNT_FREE_PAGES] = "PRAGMA freelist_count",
+	[HC_DATABASE_SHRINK] = "PRAGMA incremental_vacuum(64)", /* pages: a few milliseconds */
 };
 
 /* ---- statements --------------------------------------------------------------------------- */
@@ -405,6 +408,20 @@ int hc_database_cut(struct hc_database *database, uint64_t newest)
 	return r;
 }
 
+int hc_database_renew(struct hc_database *database, const char *epoch)
+{
+	char sql[80];
+	int r;
+
+	(void)snprintf(sql, sizeof(sql), "UPDATE about SET epoch = '%.*s'", HC_EPOCH_LEN, epoch);
+	r = sqlite3_exec(database->db, sql, NULL, NULL, NULL);
+	if (!r)
+		r = hc_database_checkpoint(database, true); /* which syncs, whatever commits do */
+	if (!r)
+		memcpy(database->epoch, epoch, HC_EPOCH_LEN);
+	return r;
+}
+
 int hc_database_forget_keys(struct hc_database *database, bool *ret_more)
 {
 	sqlite3_stmt *stmt = database->stmts[HC_DATABASE_DELETE_KEYS];
@@ -428,13 +445,18 @@ int hc_database_forget_keys(struct hc_database *database, bool *ret_more)
 	return SQLITE_OK;
 }
 
+static int count_pages(struct hc_database *database, uint64_t *ret_all, uint64_t *ret_free)
+{
+	int r = ask(database, HC_DATABASE_COUNT_PAGES, ret_all);
+
+	return r ? r : ask(database, HC_DATABASE_COUNT_FREE_PAGES, ret_free);
+}
+
 int hc_database_bytes(struct hc_database *database, uint64_t *ret)
 {
 	uint64_t n_pages = 0, n_free = 0, bytes, keys_bytes = database->n_keys * KEY_BYTES;
-	int r = ask(database, HC_DATABASE_COUNT_PAGES, &n_pages);
+	int r = count_pages(database, &n_pages, &n_free);
 
-	if (!r)
-		r = ask(database, HC_DATABASE_COUNT_FREE_PAGES, &n_free);
 	if (r)
 		return r;
 	bytes = n_pages > n_free ? (n_pages - n_free) * database->page_bytes : 0;
@@ -442,13 +464,31 @@ int hc_database_bytes(struct hc_database *database, uint64_t *ret)
 	return SQLITE_OK;
 }
 
+int hc_database_shrink(struct hc_database *database, bool *ret_more)
+{
+	sqlite3_stmt *stmt = database->stmts[HC_DATABASE_SHRINK];
+	uint64_t n_pages = 0, n_free = 0;
+	int r = count_pages(database, &n_pages, &n_free);
+
+	if (r || !database->can_shrink || n_free * database->page_bytes < FREE_BYTES_KEPT ||
+	    n_free < n_pages / FREE_PART_KEPT)
+		return r;
+	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) /* a page each */
+		;
+	sqlite3_reset(stmt);
+	*ret_more = r == SQLITE_DONE;
+	return r == SQLITE_DONE ? SQLITE_OK : r;
+}
+
 int hc_database_checkpoint(struct hc_database *database, bool all)
 {
-	int n_pages = 0, n_moved = 0;
-	int r = sqlite3_wal_checkpoint_v2(
-		database->db, NULL, all ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-		&n_pages, &n_moved);
+	int n_pages = 0, n_moved = 0, r;
 
+	sqlite3_busy_timeout(database->db, 0); /* commits wait for this: it waits for nobody */
+	r = sqlite3_wal_checkpoint_v2(database->db, NULL,
+				      all ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+				      &n_pages, &n_moved);
+	sqlite3_busy_timeout(database->db, BUSY_TIMEOUT_MS);
 	if (!r && n_moved >= n_pages)
 		database->wal_pages = 0; /* the next commit begins that file anew */
 	return r;
@@ -457,15 +497,16 @@ int hc_database_checkpoint(struct hc_database *database, bool all)
 /* ---- is it well --------------------------------------------------------------------------- */
 
 /* SQLite asks only for the database itself; what is written goes to the file beside it first. */
-bool hc_database_has_moved(struct hc_database *database)
+enum hc_database_move hc_database_has_moved(struct hc_database *database)
 {
 	const char *path = sqlite3_db_filename(database->db, "main");
 	int moved = 0;
 
 	if (!sqlite3_file_control(database->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) && moved)
-		return true;
-	return database->wal_pages && access(sqlite3_filename_wal(path), F_OK) < 0 &&
-	       errno == ENOENT;
+		return HC_DATABASE_MOVED;
+	if (database->wal_pages && access(sqlite3_filename_wal(path), F_OK) < 0 && errno == ENOENT)
+		return HC_DATABASE_WIDOWED;
+	return HC_DATABASE_STAYS;
 }
 
 int hc_database_try(struct hc_database *database)
@@ -609,24 +650,36 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int n_pages)
 	return SQLITE_OK;
 }
 
-static int open_connection(struct hc_database *database, const char *path, bool sync)
+static int open_connection(struct hc_database *database, const char *path)
 {
-	char sql[200];
-	int r = sqlite3_open_v2(path, &database->db,
-				SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+	int r = sqlite3_open_v2(path, &database->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 				NULL);
 
 	if (r)
 		return r;
 	sqlite3_extended_result_codes(database->db, 1);
 	sqlite3_busy_timeout(database->db, BUSY_TIMEOUT_MS);
-	(void)snprintf(sql, sizeof(sql),
-		       "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s;"
-		       " PRAGMA journal_size_limit = %d",
-		       sync ? "FULL" : "NORMAL", JOURNAL_BYTES_MAX);
-	r = sqlite3_exec(database->db, sql, NULL, NULL, NULL);
 	/* In the place of SQLite's own checkpoints, which would be a part of some commit. */
 	(void)sqlite3_wal_hook(database->db, on_commit, database);
+	/* It opens for reading what may not be written, which is of no use. */
+	return sqlite3_db_readonly(database->db, "main") ? SQLITE_READONLY : SQLITE_OK;
+}
+
+/* The first one counts only before there is anything in it. */
+static int set_up(struct hc_database *database, bool sync)
+{
+	uint64_t auto_vacuum = 0;
+	char sql[200];
+	int r;
+
+	(void)snprintf(sql, sizeof(sql),
+		       "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+		       " PRAGMA synchronous = %s; PRAGMA journal_size_limit = %d",
+		       sync ? "FULL" : "NORMAL", JOURNAL_BYTES_MAX);
+	r = sqlite3_exec(database->db, sql, NULL, NULL, NULL);
+	if (!r)
+		r = query(database, "PRAGMA auto_vacuum", &auto_vacuum);
+	database->can_shrink = auto_vacuum == 2;
 	return r;
 }
 
@@ -649,12 +702,16 @@ int hc_database_open(struct hc_database *database, const char *path, bool sync,
 		     const struct hc_log_start *start)
 {
 	uint64_t mark_every_ms = database->mark_every_ms;
-	int r;
+	int version, r;
 
 	*database = (struct hc_database){ .mark_every_ms = mark_every_ms };
-	r = open_connection(database, path, sync);
+	r = open_connection(database, path);
+	if (!r)
+		r = hc_migration_look(database->db, &version);
 	if (!r && sync)
 		r = sync_what_is_left(database);
+	if (!r)
+		r = set_up(database, sync);
 	if (!r)
 		r = hc_migrate(database->db, start);
 	if (!r)
@@ -672,4 +729,11 @@ void hc_database_close(struct hc_database *database)
 	}
 	sqlite3_close(database->db);
 	database->db = NULL;
+}
+
+void hc_database_abandon(struct hc_database *database)
+{
+	if (database->db)
+		(void)sqlite3_db_config(database->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	hc_database_close(database);
 }

@@ -35,6 +35,7 @@ enum hc_database_statement {
 	HC_DATABASE_SET_CLOCK,
 	HC_DATABASE_COUNT_PAGES,
 	HC_DATABASE_COUNT_FREE_PAGES,
+	HC_DATABASE_SHRINK,
 	HC_DATABASE_STATEMENTS_
 };
 
@@ -46,6 +47,7 @@ struct hc_database {
 	uint64_t newest; /* sequence */
 	uint64_t n_keys;
 	uint64_t page_bytes;
+	bool can_shrink;	/* one that an older version has made cannot */
 	unsigned int wal_pages; /* after the last commit */
 	/* The age of what is kept is counted on a clock of the log's own, in milliseconds. */
 	int64_t clock_began_ms;
@@ -67,6 +69,12 @@ struct hc_database {
 int hc_database_open(struct hc_database *database, const char *path, bool sync,
 		     const struct hc_log_start *start);
 void hc_database_close(struct hc_database *database);
+
+/** hc_database_abandon() - close it and leave its files as they are: they are evidence */
+void hc_database_abandon(struct hc_database *database);
+
+/** hc_database_renew() - go on with another epoch */
+int hc_database_renew(struct hc_database *database, const char *epoch);
 
 /** hc_database_error() - what went wrong last, as text */
 const char *hc_database_error(const struct hc_database *database, int code);
@@ -101,14 +109,31 @@ int hc_database_forget_keys(struct hc_database *database, bool *ret_more);
 /** hc_database_bytes() - of its pages, those that are free not counted, nor those of the keys */
 int hc_database_bytes(struct hc_database *database, uint64_t *ret);
 
-/** hc_database_checkpoint() - move what was written beside it into it; @all: and empty that file */
+/**
+ * hc_database_shrink() - give some free pages back, if very many are; @ret_more: there are more
+ *
+ * A checkpoint makes the file shorter then.
+ */
+int hc_database_shrink(struct hc_database *database, bool *ret_more);
+
+/**
+ * hc_database_checkpoint() - move what was written beside it into it; @all: and empty that file
+ *
+ * Does not wait: SQLITE_BUSY if somebody reads what is in there.
+ */
 int hc_database_checkpoint(struct hc_database *database, bool all);
 
 /** hc_database_try() - whether a transaction can begin; does not wait for who has it locked */
 int hc_database_try(struct hc_database *database);
 
-/** hc_database_has_moved() - its files were deleted or replaced under us */
-bool hc_database_has_moved(struct hc_database *database);
+enum hc_database_move {
+	HC_DATABASE_STAYS,
+	HC_DATABASE_MOVED,   /* deleted or replaced */
+	HC_DATABASE_WIDOWED, /* what was written beside it was deleted */
+};
+
+/** hc_database_has_moved() - whether its files were taken away from under us */
+enum hc_database_move hc_database_has_moved(struct hc_database *database);
 
 /**
  * hc_database_check() - look for damage, for @ms_max at most; SQLITE_INTERRUPT if that was short

@@ -36,10 +36,10 @@ static const char *const steps[HC_MIGRATION_VERSION] = {
 	" acknowledged_unix_ms INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
-static int read_version(sqlite3 *db, int *ret)
+static int ask(sqlite3 *db, const char *sql, int *ret)
 {
 	sqlite3_stmt *stmt = NULL;
-	int r = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL);
+	int r = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 
 	if (!r) {
 		r = sqlite3_step(stmt);
@@ -50,6 +50,22 @@ static int read_version(sqlite3 *db, int *ret)
 	}
 	sqlite3_finalize(stmt);
 	return r;
+}
+
+int hc_migration_look(struct sqlite3 *db, int *ret_version)
+{
+	int n_tables = 0, version = 0, r = ask(db, "PRAGMA user_version", &version);
+
+	if (!r && !version)
+		r = ask(db, "SELECT count(*) FROM sqlite_schema", &n_tables);
+	if (r)
+		return r;
+	if (n_tables)
+		return SQLITE_MISMATCH;
+	if (version > HC_MIGRATION_VERSION || version < 0)
+		return SQLITE_SCHEMA;
+	*ret_version = version;
+	return SQLITE_OK;
 }
 
 static int begin_log(sqlite3 *db, const struct hc_log_start *start)
@@ -78,14 +94,10 @@ static int take_steps(sqlite3 *db, int from, const struct hc_log_start *start)
 
 int hc_migrate(struct sqlite3 *db, const struct hc_log_start *start)
 {
-	int version = 0, r = read_version(db, &version);
+	int version = 0, r = hc_migration_look(db, &version);
 
-	if (r)
+	if (r || version == HC_MIGRATION_VERSION)
 		return r;
-	if (version > HC_MIGRATION_VERSION || version < 0)
-		return SQLITE_SCHEMA;
-	if (version == HC_MIGRATION_VERSION)
-		return SQLITE_OK;
 	r = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (!r)
 		r = take_steps(db, version, start);

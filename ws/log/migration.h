@@ -18,9 +18,17 @@ struct hc_log_start {
 };
 
 /**
+ * hc_migration_look() - whose database it is, before anything in it is touched; 0: it is empty
+ *
+ * Return: an SQLite code; SQLITE_SCHEMA if a newer program has written it, SQLITE_MISMATCH if
+ * another one has.
+ */
+int hc_migration_look(struct sqlite3 *db, int *ret_version);
+
+/**
  * hc_migrate() - bring the tables up to date; an empty database gets all of them
  * @start: what an empty one begins with
  *
- * Return: an SQLite code; SQLITE_SCHEMA if a newer program has written it.
+ * Return: an SQLite code, those of hc_migration_look() among them.
  */
 int hc_migrate(struct sqlite3 *db, const struct hc_log_start *start);

@@ -1,57 +1,63 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store in an SQLite database in WAL mode: one connection that writes and checkpoints
- * (database.h), two that read (readers.h). Nobody else opens the files: a lock file beside them
- * sees to it.
+ * (database.h), two that read (readers.h). Nobody else opens the files: a lock beside them sees to
+ * it, and tells how much was acknowledged (witness.h).
  *
  * All new batches of one append are one transaction: with synchronous=FULL, one fdatasync for all
- * of them. Freed pages are used again, so the file grows to about keep_bytes and stays there.
+ * of them. Freed pages are used again, so the file grows to about keep_bytes and stays there; when
+ * very many are free, because less is to be kept than before, it is made shorter step by step.
  *
  *   up ──an error that is not of space or of a lock──> down: nothing is taken until the database
  *    ^  ^                                                │   has been opened anew and verified; a
  *    │  └───────────────verified─────────────────────────┤   handle that has failed is never used
  *    │                                                   │   again, for nobody knows what of its
  *    │                                                   │   pages is on the disk
- *    └──the state comes── anew <──damaged, or not what we left: set aside, a new epoch
+ *    └──the state comes── anew <──damaged, not what we left, or gone: set aside, a new epoch
+ *
+ * A directory that is not there is waited for: a file system may have been unmounted, and the log
+ * comes back with it.
  *
  * What failed was answered as "unknown". Should it be in the database nevertheless once that is
  * opened anew, it is taken out: nobody has been shown it, and whoever repeats it is answered
  * rightly.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "proto/log.h"
 #include "ws/log/database.h"
+#include "ws/log/files.h"
 #include "ws/log/readers.h"
+#include "ws/log/witness.h"
 
-#define TEND_MS	      1000	  /* at the latest */
-#define MEND_MS	      250	  /* between two attempts to open it anew */
-#define CHECK_MS      1000	  /* that the search for damage may take */
-#define SUSPECT_MS    (60 * 1000) /* damage again within that time needs no search */
-#define KEYS_MS	      (10 * 1000) /* between two removals of old keys */
-#define MARKS_OF_AGE  100	  /* keep_age is kept to one part in that */
-#define MARK_MS_MIN   100
-#define MARK_MS_MAX   (60 * 60 * 1000)
-#define TRIM_ROWS_MIN 16 /* of one step; it adapts so that a step takes a few milliseconds */
-#define TRIM_ROWS_MAX 4096
-#define TRIM_NS_MIN   1000000
-#define TRIM_NS_MAX   5000000
-#define EXCESS_ROWS   2048 /* above which trimming does not wait for a pause */
-#define EXCESS_BYTES  (4 * 1024 * 1024)
-#define QUIET_MS      900  /* without a commit, after which all there is is moved */
-#define WAL_PAGES     1000 /* after which it is time for a checkpoint: SQLite's own figure */
-#define WAL_PAGES_MAX 4000 /* after which readers wait for one */
+#define TEND_MS		1000	    /* at the latest */
+#define MEND_MS		250	    /* between two attempts to open it anew */
+#define CHECK_MS	1000	    /* that the search for damage may take */
+#define SUSPECT_MS	(60 * 1000) /* damage again within that time needs no search */
+#define KEYS_MS		(10 * 1000) /* between two removals of old keys */
+#define MARKS_OF_AGE	100	    /* keep_age is kept to one part in that */
+#define MARK_MS_MIN	100
+#define MARK_MS_MAX	(60 * 60 * 1000)
+#define TRIM_ROWS_MIN	16 /* of one step; it adapts so that a step takes a few milliseconds */
+#define TRIM_ROWS_MAX	4096
+#define TRIM_NS_MIN	1000000
+#define TRIM_NS_MAX	5000000
+#define EXCESS_ROWS	2048 /* above which trimming does not wait for a pause */
+#define EXCESS_BYTES	(4 * 1024 * 1024)
+#define QUIET_MS	900  /* without a commit, after which all there is is moved */
+#define WAL_PAGES	1000 /* after which it is time for a checkpoint: SQLite's own figure */
+#define WAL_PAGES_MAX	4000 /* after which readers wait for one */
+#define STUCK_NS	UINT64_C(1000000000) /* before the next attempt to empty it */
+#define STUCK_PAGES_MIN 16000		     /* to tell: 64 MiB */
 #define FREE_BYTES_MIN \
 	(1024 * 1024) /* of a file system that was full, before it counts as healed */
 
@@ -66,7 +72,7 @@ enum condition {
 struct sqlite_store {
 	struct hc_store base;
 	char *path;
-	int lock_fd;
+	struct hc_witness witness;
 	bool sync;
 	uint64_t keep_age_ms, keep_events, keep_bytes; /* 0: no limit */
 	/* of the writer thread */
@@ -79,6 +85,8 @@ struct sqlite_store {
 	uint64_t suspect_ns;  /* when it was searched for and not found; 0: never */
 	uint64_t appended_ns; /* when something was committed last */
 	uint64_t keys_ns;     /* when old keys were removed */
+	uint64_t stuck_ns;    /* when another program's reading kept a checkpoint from its end */
+	unsigned int stuck_pages; /* of the file beside it, when that was told last */
 	uint64_t trim_rows;
 	struct hc_readers *readers;
 	_Atomic int read_error; /* an SQLite code that a reader has met */
@@ -98,31 +106,7 @@ static void report(struct sqlite_store *store, int code)
 	hc_store_report(&store->base, reason);
 }
 
-static const char *const suffixes[] = { "", "-wal", "-shm" }; /* of the files of a database */
-
 /* ---- set aside ---------------------------------------------------------------------------- */
-
-/* @ret_path: what it is called now */
-static int set_aside(const struct sqlite_store *store, const char *why,
-		     char ret_path[static PATH_MAX])
-{
-	if (snprintf(ret_path, PATH_MAX, "%s.damaged-%lld", store->path,
-		     (long long)hc_now_unix_ms()) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
-		char from[PATH_MAX], to[PATH_MAX];
-
-		if (snprintf(from, sizeof(from), "%s%s", store->path, suffixes[i]) >=
-			    (int)sizeof(from) ||
-		    snprintf(to, sizeof(to), "%s%s", ret_path, suffixes[i]) >= (int)sizeof(to))
-			return -ENAMETOOLONG;
-		if (rename(from, to) < 0 && errno != ENOENT)
-			return -errno;
-	}
-	hc_err("%s %s: what is left of it is set aside as %s, beginning a new log with a new epoch",
-	       store->path, why, ret_path);
-	return 0;
-}
 
 static bool take_over_one(void *context, const struct hc_consumer_row *row)
 {
@@ -190,21 +174,32 @@ static void be_well(struct sqlite_store *store)
 }
 
 /* A new log that could not be begun: nothing is in it yet. */
-static void remove_empty(const struct sqlite_store *store)
+static void give_back_place(struct sqlite_store *store)
 {
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++)
-		if (snprintf(path, sizeof(path), "%s%s", store->path, suffixes[i]) <
-		    (int)sizeof(path))
-			(void)unlink(path); /* else the next attempt fails, and says so */
+	hc_readers_close(store->readers);
+	hc_database_abandon(&store->database);
+	hc_files_remove(store->path);
 }
 
-static int begin_anew(struct sqlite_store *store)
+static void report_errno(struct sqlite_store *store, int error)
+{
+	char reason[HC_STORE_REASON_MAX];
+
+	(void)snprintf(reason, sizeof(reason), "%s: %s", store->path, strerror(error));
+	hc_store_report(&store->base, reason);
+}
+
+static void begin_anew(struct sqlite_store *store)
 {
 	struct hc_log_start start = { .base = store->base.newest };
-	int r;
+	int r = hc_files_create(store->path);
 
+	if (r == -EEXIST)
+		store->condition = DOWN; /* somebody has put it there: is it ours? */
+	if (r) {
+		report_errno(store, -r);
+		return;
+	}
 	hc_epoch_random(start.epoch);
 	r = hc_database_open(&store->database, store->path, store->sync, &start);
 	if (!r)
@@ -213,26 +208,28 @@ static int begin_anew(struct sqlite_store *store)
 		r = SQLITE_NOMEM;
 	if (r) {
 		report(store, r);
-		hc_readers_close(store->readers);
-		hc_database_close(&store->database);
-		remove_empty(store);
-		return r;
+		give_back_place(store);
+		return;
 	}
+	hc_witness_tell(&store->witness, start.epoch, start.base);
 	store->suspect_ns = 0;
 	store->is_suspect = false;
 	store->base.oldest = store->base.newest + 1;
 	store->condition = ANEW;
 	hc_store_want_state(&store->base, true);
-	return SQLITE_OK;
 }
 
 static void give_up(struct sqlite_store *store)
 {
-	char path[PATH_MAX];
+	char aside[PATH_MAX];
+	int r;
 
-	hc_database_close(&store->database);
+	hc_database_abandon(&store->database);
 	hc_readers_close(store->readers);
-	if (!set_aside(store, "is damaged, or gone", path))
+	r = hc_files_set_aside(store->path, "is damaged, or not what was left", aside);
+	if (r)
+		report_errno(store, -r);
+	else
 		store->condition = GONE;
 }
 
@@ -241,8 +238,13 @@ static int verify(struct sqlite_store *store)
 {
 	const char *epoch = store->base.epochs->text;
 	uint64_t newest = store->base.newest;
-	int r = hc_database_checkpoint(&store->database, true);
+	int r;
 
+	hc_readers_hold(store->readers);
+	r = hc_database_checkpoint(&store->database, true);
+	hc_readers_go_on(store->readers);
+	if (is_lock(r))
+		r = SQLITE_OK; /* another program is reading: the next one moves what is left */
 	if (!r && store->is_suspect)
 		r = hc_database_check(&store->database, CHECK_MS);
 	if (r == SQLITE_INTERRUPT)
@@ -259,6 +261,17 @@ static int verify(struct sqlite_store *store)
 	return r;
 }
 
+/* It, and not the whole directory. */
+static bool is_missing(const struct sqlite_store *store)
+{
+	char path[PATH_MAX];
+
+	if (!access(store->path, F_OK) || errno != ENOENT)
+		return false;
+	strcpy(path, store->path); /* realpath(3) has given it */
+	return !access(dirname(path), F_OK);
+}
+
 /*
  * The readers stay open until the writer is: they can go on reading what was there, and SQLite
  * keeps its index of what was committed.
@@ -270,7 +283,7 @@ static int open_anew(struct sqlite_store *store)
 	int r;
 
 	hc_database_close(&store->database);
-	if (access(store->path, F_OK) < 0 && errno == ENOENT)
+	if (is_missing(store))
 		return SQLITE_CORRUPT;
 	hc_epoch_random(start.epoch);
 	r = hc_database_open(&store->database, store->path, store->sync, &start);
@@ -308,7 +321,7 @@ static void mend(struct sqlite_store *store)
 	if (store->condition == DAMAGED)
 		give_up(store);
 	if (store->condition == GONE)
-		(void)begin_anew(store); /* which has reported it */
+		begin_anew(store);
 	if (store->condition == UP)
 		be_well(store);
 }
@@ -379,17 +392,27 @@ static void append_anew(struct sqlite_store *store, struct hc_batch **batches, s
 	}
 }
 
+/* Files that were taken away from under us. */
+static void heed_moves(struct sqlite_store *store)
+{
+	enum hc_database_move move = HC_DATABASE_STAYS;
+
+	if (store->condition == UP)
+		move = hc_database_has_moved(&store->database);
+	if (move == HC_DATABASE_STAYS)
+		return;
+	hc_store_report(&store->base, "the database was deleted or replaced by somebody else");
+	store->condition = move == HC_DATABASE_MOVED ? DOWN : DAMAGED;
+	mend(store);
+}
+
 static void sqlite_append(struct hc_store *base, struct hc_batch **batches, size_t n)
 {
 	struct sqlite_store *store = of(base);
 	int r;
 
 	mend(store);
-	if (store->condition == UP && hc_database_has_moved(&store->database)) {
-		store->condition = DAMAGED;
-		hc_store_report(base, "the database was deleted or replaced by somebody else");
-		mend(store);
-	}
+	heed_moves(store);
 	if (store->condition == ANEW) {
 		append_anew(store, batches, n);
 		return;
@@ -406,6 +429,7 @@ static void sqlite_append(struct hc_store *base, struct hc_batch **batches, size
 	}
 	store->appended_ns = hc_monotonic_ns();
 	base->newest = store->database.newest;
+	hc_witness_tell(&store->witness, store->database.epoch, base->newest);
 	if (store->is_full || store->is_locked)
 		be_well(store);
 }
@@ -472,6 +496,37 @@ static bool is_quiet(const struct sqlite_store *store)
 	return hc_monotonic_ns() - store->appended_ns > QUIET_MS * UINT64_C(1000000);
 }
 
+/* Whoever reads the database without us keeps the file beside it from being begun anew. */
+static void warn_stuck(struct sqlite_store *store)
+{
+	unsigned int n_pages = store->database.wal_pages;
+
+	store->stuck_ns = hc_monotonic_ns();
+	if (n_pages < STUCK_PAGES_MIN || n_pages / 2 < store->stuck_pages)
+		return;
+	store->stuck_pages = n_pages;
+	hc_warn("%s-wal has grown to %llu MiB, because another program is reading the log: it "
+		"shrinks when that is done",
+		store->path,
+		(unsigned long long)(n_pages * store->database.page_bytes / (1024 * 1024)));
+}
+
+static int checkpoint_all(struct sqlite_store *store)
+{
+	int r;
+
+	if (store->stuck_ns && hc_monotonic_ns() - store->stuck_ns < STUCK_NS)
+		return hc_database_checkpoint(&store->database, false);
+	hc_readers_hold(store->readers);
+	r = hc_database_checkpoint(&store->database, true);
+	hc_readers_go_on(store->readers);
+	if (is_lock(r))
+		warn_stuck(store);
+	else
+		store->stuck_ns = store->stuck_pages = 0;
+	return r;
+}
+
 static int checkpoint(struct sqlite_store *store, bool busy)
 {
 	unsigned int n_pages = store->database.wal_pages;
@@ -479,13 +534,10 @@ static int checkpoint(struct sqlite_store *store, bool busy)
 
 	if (!n_pages || (n_pages < WAL_PAGES && (busy || !is_quiet(store))))
 		return SQLITE_OK;
-	if (n_pages < WAL_PAGES_MAX) {
+	if (n_pages < WAL_PAGES_MAX)
 		r = hc_database_checkpoint(&store->database, false);
-	} else {
-		hc_readers_hold(store->readers);
-		r = hc_database_checkpoint(&store->database, true);
-		hc_readers_go_on(store->readers);
-	}
+	else
+		r = checkpoint_all(store);
 	return is_lock(r) ? SQLITE_OK : r; /* the next one moves what is left */
 }
 
@@ -497,6 +549,8 @@ static int tidy_up(struct sqlite_store *store, bool busy, bool *ret_more)
 
 	if (!r && !busy)
 		r = hc_database_mark(&store->database);
+	if (!r && !busy && !*ret_more)
+		r = hc_database_shrink(&store->database, ret_more);
 	if (!r && now_ns - store->keys_ns > KEYS_MS * UINT64_C(1000000)) {
 		r = hc_database_forget_keys(&store->database, &more_keys);
 		if (!more_keys)
@@ -531,12 +585,10 @@ static uint64_t sqlite_tend(struct hc_store *base, bool busy)
 		return MEND_MS;
 	if (store->is_full || store->is_locked)
 		look_again(store);
-	if (!busy && hc_database_has_moved(&store->database)) {
-		store->condition = DAMAGED;
-		hc_store_report(base, "the database was deleted or replaced by somebody else");
-		mend(store);
-		return 0;
-	}
+	if (!busy)
+		heed_moves(store);
+	if (store->condition != UP)
+		return MEND_MS;
 	r = tidy_up(store, busy, &more);
 	if (r && !hc_database_is_full(&store->database, r)) {
 		judge(store, r);
@@ -576,22 +628,9 @@ static int sqlite_read_consumers(struct hc_store *base, hc_consumer_row_fn *fn, 
 	return note_read(store, hc_readers_read_consumers(store->readers, fn, context));
 }
 
-/* Of the files' lengths: the database, the log of its writes beside it, and the index of that. */
 static uint64_t sqlite_bytes(struct hc_store *base)
 {
-	struct sqlite_store *store = of(base);
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < HC_ARRAY_LEN(suffixes); i++) {
-		char path[PATH_MAX];
-		struct stat about;
-
-		if (snprintf(path, sizeof(path), "%s%s", store->path, suffixes[i]) <
-			    (int)sizeof(path) &&
-		    !stat(path, &about))
-			bytes += (uint64_t)about.st_size;
-	}
-	return bytes;
+	return hc_files_bytes(of(base)->path);
 }
 
 /* ---- open --------------------------------------------------------------------------------- */
@@ -602,6 +641,9 @@ static int explain(const struct sqlite_store *store, int code, struct hc_fault *
 		hc_fault_set(fault, HC_FAULT_INTERNAL,
 			     "%s was written by a newer hostcast: install that, or set [log] path",
 			     store->path);
+	else if (code == SQLITE_MISMATCH)
+		hc_fault_set(fault, HC_FAULT_INTERNAL,
+			     "%s is the database of another program: set [log] path", store->path);
 	else
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "cannot open the log %s: %s", store->path,
 			     hc_database_error(&store->database, code));
@@ -610,26 +652,18 @@ static int explain(const struct sqlite_store *store, int code, struct hc_fault *
 
 static int take_lock(struct sqlite_store *store, struct hc_fault *fault)
 {
-	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer path = HC_BUFFER_NULL;
-	int r;
+	int r = hc_witness_open(&store->witness, store->path, store->sync);
 
-	hc_buffer_printf(&path, "%s.lock%c", store->path, '\0');
-	if (path.failed)
-		return -ENOMEM;
-	store->lock_fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (store->lock_fd < 0) {
-		r = -errno;
-		hc_fault_set(fault, HC_FAULT_INTERNAL,
-			     "cannot open %s: %s: the directory must exist and be writable",
-			     path.data, strerror(-r));
-		return r;
-	}
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	if (r == HC_WITNESS_E_IN_USE) {
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "the log %s is in use by another hub",
 			     store->path);
 		return -EBUSY;
 	}
-	return 0;
+	if (r < 0)
+		hc_fault_set(fault, HC_FAULT_INTERNAL,
+			     "cannot open %s.lock: %s: the hub must be allowed to write it",
+			     store->path, strerror(-r));
+	return r;
 }
 
 static struct hc_store *sqlite_free(struct hc_store *base)
@@ -638,7 +672,7 @@ static struct hc_store *sqlite_free(struct hc_store *base)
 
 	(void)hc_readers_free(store->readers);
 	hc_database_close(&store->database); /* the last one: it leaves nothing beside the file */
-	hc_closep(&store->lock_fd);
+	hc_witness_close(&store->witness);
 	hc_store_deinit(base);
 	free(store->path);
 	free(store);
@@ -684,6 +718,44 @@ static int open_all(struct sqlite_store *store)
 	return r ? r : hc_readers_read_consumers(store->readers, pass_consumer, NULL);
 }
 
+/* What follows would be taken for what clients have seen already: so they are told. */
+static int renew(struct sqlite_store *store, const char *why)
+{
+	char before[HC_EPOCH_LEN + 1], epoch[HC_EPOCH_LEN + 1];
+	int r;
+
+	strcpy(before, store->database.epoch);
+	hc_epoch_random(epoch);
+	r = hc_database_renew(&store->database, epoch);
+	if (!r)
+		hc_err("%s: %s: going on behind %s-%llu with the epoch %s, so that clients are "
+		       "told what they miss",
+		       store->path, why, before, (unsigned long long)store->database.newest, epoch);
+	return r;
+}
+
+/* Is it all that was acknowledged? */
+static int hear_witness(struct sqlite_store *store)
+{
+	const struct hc_position *said = &store->witness.said;
+	char why[200];
+
+	switch (hc_witness_hear(&store->witness, store->database.epoch, store->database.newest)) {
+	case HC_WITNESS_E_LOST:
+		(void)snprintf(why, sizeof(why),
+			       "acknowledged events, %llu to %llu, are not in it (its files were "
+			       "damaged, deleted, or are an older copy)",
+			       (unsigned long long)store->database.newest + 1,
+			       (unsigned long long)said->sequence);
+		return renew(store, why);
+	case HC_WITNESS_E_DOUBT:
+		return renew(store, "the system went down with it open, and with durability = "
+				    "process what was acknowledged last may be lost");
+	default:
+		return SQLITE_OK;
+	}
+}
+
 static int open_or_set_aside(struct sqlite_store *store, struct hc_fault *fault)
 {
 	struct hc_store *base = &store->base;
@@ -692,17 +764,21 @@ static int open_or_set_aside(struct sqlite_store *store, struct hc_fault *fault)
 
 	if (is_damage(code)) {
 		hc_readers_close(store->readers);
-		hc_database_close(&store->database);
-		if (set_aside(store, "is damaged", damaged) < 0)
+		hc_database_abandon(&store->database);
+		if (hc_files_set_aside(store->path, "is damaged", damaged) < 0 ||
+		    hc_files_create(store->path) < 0)
 			return explain(store, code, fault);
 		code = open_all(store);
 		if (!code)
 			take_over_consumers(store, damaged);
 	}
+	if (!code)
+		code = hear_witness(store);
 	if (code)
 		return explain(store, code, fault);
 	base->newest = store->database.newest;
 	base->oldest = store->database.base + 1;
+	hc_witness_begin(&store->witness, store->database.epoch, base->newest);
 	return hc_store_begin_epoch(base, store->database.epoch);
 }
 
@@ -727,13 +803,15 @@ int hc_store_sqlite_open(struct hc_store **ret, const struct hc_conf *conf, stru
 
 	if (!store)
 		return -ENOMEM;
-	store->lock_fd = -1;
+	store->witness = HC_WITNESS_NULL;
 	take_options(store, conf);
 	r = hc_store_init(&store->base, &sqlite_ops);
 	if (!r)
-		store->path = strdup(conf->log.path);
+		r = hc_files_find(&store->path, conf->log.path, fault);
 	if (!r)
-		r = store->path ? take_lock(store, fault) : -ENOMEM;
+		r = take_lock(store, fault);
+	if (!r)
+		r = hc_files_ready(store->path, fault);
 	if (!r)
 		r = hc_readers_new(&store->readers, store->path);
 	if (!r)
