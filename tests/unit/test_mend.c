@@ -250,6 +250,51 @@ Test(mend, damage_that_a_reader_meets_ends_in_a_new_epoch)
 	store_place_remove(&place);
 }
 
+/* SQLite sees nothing wrong with it. */
+Test(mend, an_event_that_is_not_what_was_committed_is_damage)
+{
+	static const char *const changes[] = {
+		"UPDATE events SET body = x'81a474797065c3' WHERE sequence = 100",
+		"UPDATE events SET type = 'job.failed' WHERE sequence = 100",
+		"UPDATE events SET addressee = 'bob' WHERE sequence = 100",
+		"UPDATE events SET sequence = -1 WHERE sequence = 100",
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(changes); i++) {
+		struct store_place place = store_place(HC_DURABILITY_PROCESS);
+		uint64_t began_ns = hc_monotonic_ns();
+		struct hc_store *store = with_some(&place);
+
+		store_execute(&place, changes[i]);
+		while (!look(store).wants_state) {
+			cr_expect_lt(hc_store_read(store, 0, take_row, NULL), 0, "%s", changes[i]);
+			(void)hc_store_tend(store, false);
+			cr_assert_lt(hc_monotonic_ns() - began_ns, PATIENCE_NS);
+		}
+		cr_expect(store_has_set_aside(&place));
+		expect_new_log(&place, store);
+		store_place_remove(&place);
+	}
+}
+
+Test(mend, state_that_is_not_what_was_committed_is_damage)
+{
+	static const char *const changes[] = {
+		"UPDATE retained SET body = x'81a474797065c3'",
+		"INSERT INTO consumers VALUES (printf('%.100c', 'x'), '', '', 0, 0, 0)",
+	};
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(changes); i++) {
+		struct store_place place = store_place(HC_DURABILITY_PROCESS);
+
+		(void)hc_store_free(with_some(&place));
+		store_execute(&place, changes[i]);
+		(void)hc_store_free(with_some(&place));
+		cr_expect(store_has_set_aside(&place));
+		store_place_remove(&place);
+	}
+}
+
 Test(mend, a_database_that_is_locked_is_told_and_passes)
 {
 	struct store_place place = store_place(HC_DURABILITY_PROCESS);
@@ -314,7 +359,7 @@ Test(mend, what_nobody_was_told_of_is_taken_out)
 	struct hc_store *store = with_some(&place);
 	struct hc_batch *batch;
 
-	store_execute(&place, "INSERT INTO events VALUES (201, 'job.failed', NULL, x'80');"
+	store_execute(&place, "INSERT INTO events VALUES (201, 'job.failed', NULL, x'80', 0);"
 			      "INSERT INTO keys VALUES ('unknown', x'00', 201, 0);"
 			      "DELETE FROM retained");
 	fail_a_write(store);

@@ -458,7 +458,7 @@ Test(store, one_that_a_newer_version_wrote_is_left_alone)
 	cr_expect_lt(hc_store_open(&store, place.conf, &fault), 0);
 	cr_expect_null(store);
 	cr_expect(strstr(fault.message, "newer hostcast"), "%s", fault.message);
-	store_execute(&place, "PRAGMA user_version = 2");
+	store_execute(&place, "PRAGMA user_version = 3");
 	store = store_open_at(&place);
 	store_expect_dense(store, 1, 1);
 	(void)hc_store_free(store);

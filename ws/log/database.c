@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/clock.h"
+#include "ws/log/checksum.h"
 #include "ws/log/database.h"
 
 #define BUSY_TIMEOUT_MS	  500 /* for a database that somebody else has locked */
@@ -30,10 +31,11 @@ static const char *const statements[HC_DATABASE_STATEMENTS_] = {
 	[HC_DATABASE_BEGIN] = "BEGIN IMMEDIATE",
 	[HC_DATABASE_COMMIT] = "COMMIT",
 	[HC_DATABASE_ROLLBACK] = "ROLLBACK",
-	[HC_DATABASE_INSERT_EVENT] = "INSERT INTO events (sequence, type, addressee, body) "
-				     "VALUES (?, ?, ?, ?)",
+	[HC_DATABASE_INSERT_EVENT] = "INSERT INTO events (sequence, type, addressee, body,"
+				     " checksum) VALUES (?, ?, ?, ?, ?)",
 	[HC_DATABASE_SET_RETAINED] =
-		"INSERT OR REPLACE INTO retained (type, key, sequence, body) VALUES (?, ?, ?, ?)",
+		"INSERT OR REPLACE INTO retained (type, key, sequence, body, checksum)"
+		" VALUES (?, ?, ?, ?, ?)",
 	[HC_DATABASE_CLEAR_RETAINED] = "DELETE FROM retained WHERE type = ? AND key = ?",
 	[HC_DATABASE_CLEAR_STATE] = "DELETE FROM retained",
 	[HC_DATABASE_FIND_KEY] = "SELECT digest, first_sequence FROM keys WHERE key = ?",
@@ -185,6 +187,11 @@ int hc_database_aged(struct hc_database *database, uint64_t age_ms, uint64_t *re
 
 /* ---- append ------------------------------------------------------------------------------- */
 
+static uint32_t checksum(const struct hc_record *record, struct hc_str to)
+{
+	return hc_checksum(record->sequence, hc_str(record->type->name), to, record->body);
+}
+
 static int insert_event(struct hc_database *database, const struct hc_record *record)
 {
 	sqlite3_stmt *stmt = database->stmts[HC_DATABASE_INSERT_EVENT];
@@ -196,6 +203,7 @@ static int insert_event(struct hc_database *database, const struct hc_record *re
 	else
 		sqlite3_bind_null(stmt, 3);
 	bind_blob(stmt, 4, record->body);
+	sqlite3_bind_int64(stmt, 5, checksum(record, record->to));
 	return run(database, HC_DATABASE_INSERT_EVENT);
 }
 
@@ -207,6 +215,7 @@ static int retain(struct hc_database *database, const struct hc_record *record)
 	bind_text(stmt, 2, record->state_key);
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)record->sequence);
 	bind_blob(stmt, 4, record->body);
+	sqlite3_bind_int64(stmt, 5, checksum(record, HC_STR("")));
 	return run(database, HC_DATABASE_SET_RETAINED);
 }
 

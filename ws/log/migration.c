@@ -34,6 +34,10 @@ static const char *const steps[HC_MIGRATION_VERSION] = {
 	"CREATE TABLE consumers (name TEXT PRIMARY KEY, owner TEXT NOT NULL, epoch TEXT NOT NULL,"
 	" sequence INTEGER NOT NULL, created_unix_ms INTEGER NOT NULL,"
 	" acknowledged_unix_ms INTEGER NOT NULL) WITHOUT ROWID;",
+
+	/* What an older version has written has none: NULL. */
+	"ALTER TABLE events ADD COLUMN checksum INTEGER;"
+	"ALTER TABLE retained ADD COLUMN checksum INTEGER;",
 };
 
 static int ask(sqlite3 *db, const char *sql, int *ret)

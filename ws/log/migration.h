@@ -9,7 +9,7 @@
 
 struct sqlite3;
 
-#define HC_MIGRATION_VERSION 2 /* of the tables that this program works with */
+#define HC_MIGRATION_VERSION 3 /* of the tables that this program works with */
 
 /** struct hc_log_start - what a new log begins with */
 struct hc_log_start {

@@ -5,14 +5,15 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "ws/log/checksum.h"
 #include "ws/log/readers.h"
 
 #define N_READERS	2   /* as many as jobs catch up at once */
 #define BUSY_TIMEOUT_MS 500 /* for a database that somebody else has locked */
 
-static const char read_events[] = "SELECT sequence, type, addressee, body FROM events "
+static const char read_events[] = "SELECT sequence, type, addressee, body, checksum FROM events "
 				  "WHERE sequence > ? ORDER BY sequence";
-static const char read_retained[] = "SELECT sequence, type, NULL, body FROM retained "
+static const char read_retained[] = "SELECT sequence, type, NULL, body, checksum FROM retained "
 				    "ORDER BY sequence";
 static const char read_consumers[] = "SELECT name, owner, epoch, sequence, created_unix_ms,"
 				     " acknowledged_unix_ms FROM consumers ORDER BY name";
@@ -169,8 +170,17 @@ static struct hc_str column_bytes(sqlite3_stmt *stmt, int at)
 	return (struct hc_str){ bytes, (size_t)sqlite3_column_bytes(stmt, at) };
 }
 
-static int read_rows(sqlite3_stmt *stmt, hc_row_fn *fn, void *context)
+/* What an older version has written has no checksum. */
+static bool is_whole(sqlite3_stmt *stmt, const struct hc_row *row)
 {
+	return sqlite3_column_type(stmt, 4) == SQLITE_NULL ||
+	       sqlite3_column_int64(stmt, 4) ==
+		       hc_checksum(row->sequence, row->type, row->to, row->body);
+}
+
+static int read_rows(sqlite3_stmt *stmt, bool dense, hc_row_fn *fn, void *context)
+{
+	uint64_t before = 0;
 	int r;
 
 	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -181,6 +191,9 @@ static int read_rows(sqlite3_stmt *stmt, hc_row_fn *fn, void *context)
 			.body = column_bytes(stmt, 3),
 		};
 
+		if (!is_whole(stmt, &row) || (dense && before && row.sequence != before + 1))
+			return SQLITE_CORRUPT;
+		before = row.sequence;
 		if (!fn(context, &row))
 			return SQLITE_OK;
 	}
@@ -197,7 +210,7 @@ int hc_readers_read(struct hc_readers *readers, uint64_t after, hc_row_fn *fn, v
 	reader = take(readers);
 	if (reader->events) {
 		sqlite3_bind_int64(reader->events, 1, (sqlite3_int64)after);
-		r = read_rows(reader->events, fn, context);
+		r = read_rows(reader->events, true, fn, context);
 		sqlite3_reset(reader->events);
 	}
 	give_back(readers, reader);
@@ -213,7 +226,7 @@ int hc_readers_read_retained(struct hc_readers *readers, hc_row_fn *fn, void *co
 	if (reader->db)
 		r = sqlite3_prepare_v2(reader->db, read_retained, -1, &stmt, NULL);
 	if (!r)
-		r = read_rows(stmt, fn, context);
+		r = read_rows(stmt, false, fn, context);
 	sqlite3_finalize(stmt);
 	give_back(readers, reader);
 	return r;
