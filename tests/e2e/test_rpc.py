@@ -534,7 +534,7 @@ def test_descriptors_passed_to_the_hub_do_not_stay_open(hub):
 
 def test_there_may_be_so_many_programs_and_the_next_is_told(new_hub):
     hub = new_hub(start=False)
-    hub.start(prefix=["prlimit", "--nofile=128"])  # enough for 12
+    hub.start(prefix=["prlimit", "--nofile=128"], loader=False)  # enough for 12
     with contextlib.ExitStack() as stack:
         programs = [stack.enter_context(hub.rpc()) for _ in range(12)]
         for _ in range(30):
