@@ -356,6 +356,23 @@ def test_apache_passes_each_event_on_at_once(stack, tls):
         assert stream.event().message["payload"]["complete"] is True
 
 
+def test_apache_without_the_hub_lets_an_event_source_come_back(own_stack):
+    """A browser takes an error for the end, for good; others want to know."""
+    own_stack.web_socket.unlink()
+    port = own_stack.http.number
+    for accept in ("*/*", None):
+        with Stream(port, "/events?types=job.*", accept=accept) as stream:
+            assert stream.status == 503
+    for path in ("/events", "/events?types=job.*&since=x"):
+        with Stream(port, path, headers={"Last-Event-ID": "0123456789abcdef-7"}) as stream:
+            assert stream.status == 200
+            assert stream.headers["content-type"] == "text/event-stream"
+            only = stream.next()
+            assert only.comments == ["the hub is away"] and only.retry == 3000
+            assert only.id is None and not only.data
+            assert stream.next() is None
+
+
 def test_apache_lets_a_stream_go_that_its_client_has_left(stack):
     def streams():
         with stack.rpc() as rpc:

@@ -95,6 +95,19 @@ export class Stack {
 		return JSON.parse(stdout);
 	}
 
+	/** The same while the hub may be away: until it is taken. */
+	async publishWhenTaken(type, payload) {
+		while (true) {
+			try {
+				return await this.publish(type, payload);
+			} catch (error) {
+				if (!/50[03]/.test(String(error)))
+					throw error;
+				await sleep(50);
+			}
+		}
+	}
+
 	/** The process of that name that conf/run has started. */
 	async pidOf(comm) {
 		const { stdout } = await run('ps', ['-o', 'pid=,comm=', '--ppid', String(this.process.pid)]);
@@ -105,6 +118,18 @@ export class Stack {
 	/** kill -9 of a program; conf/run starts it again after 1 s. */
 	async kill(comm) {
 		process.kill(await this.pidOf(comm), 'SIGKILL');
+	}
+
+	/** Until letHubBack(), its socket is something else, and no start of it succeeds. */
+	async keepHubAway() {
+		const pid = await this.pidOf('hostcast-ws');
+		await rm(`${this.run}/ws.sock`);
+		await writeFile(`${this.run}/ws.sock`, 'not a socket');
+		process.kill(pid, 'SIGKILL');
+	}
+
+	letHubBack() {
+		return rm(`${this.run}/ws.sock`);
 	}
 
 	async stop() {

@@ -43,10 +43,11 @@ class Stream:
     """GET of a stream; its head is read at once, its blocks one by one, with deadlines."""
 
     def __init__(self, port, path="/events", *, unix=None, tls=False, headers=None, method="GET",
-                 rcvbuf=None):
+                 rcvbuf=None, accept="text/event-stream"):
         self.socket = self._connect(port, unix, tls, rcvbuf)
         self.last_id = None
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: text/event-stream"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+        lines += [f"Accept: {accept}"] if accept else []
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self._buffer = b""
