@@ -139,6 +139,32 @@ Test(catchup, stops_where_it_is_told_to_and_no_event_is_between_two_pages)
 	test_hub_close(&test);
 }
 
+Test(catchup, one_that_has_no_time_left_says_how_far_it_came)
+{
+	uint64_t last = 0, n_jobs = 0, n = 0;
+	struct hc_catchup_job *job;
+	struct answer answer;
+	struct test_hub test;
+
+	test_hub_open(&test, 1000000, 1000000);
+	for (int i = 0; i < 2000; i++)
+		test_hub_log(&test, test_record(test_type(i == 1700 ? "task.update" : "job.failed"),
+						NULL, "{}"));
+	while (last < 2000 && ++n_jobs < 100) {
+		job = job_for(&answer, last, "task.*");
+		job->ns_max = 0;
+		hc_catchup_submit(test.hub.catchup, job);
+		test_hub_settle(&test);
+		cr_assert(answer.done);
+		cr_assert_gt(answer.last, last);
+		last = answer.last;
+		n += answer.n;
+	}
+	cr_expect_gt(n_jobs, 2);
+	cr_expect_eq(n, 1);
+	test_hub_close(&test);
+}
+
 Test(catchup, a_frame_is_that_of_the_ring)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer wanted = HC_BUFFER_NULL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/clock.h"
 #include "ws/fanout/catchup.h"
 
 #define RUNNING_MAX 2	/* jobs at once; libuv has four threads, and queries want some too */
@@ -186,6 +187,7 @@ static bool take_row(void *context, const struct hc_row *row)
 static void work(uv_work_t *request)
 {
 	struct hc_catchup_job *job = request->data;
+	uint64_t began_ns = hc_monotonic_ns();
 	int r;
 
 	while (!job->error) {
@@ -193,7 +195,7 @@ static void work(uv_work_t *request)
 		r = hc_store_read(job->catchup->store, job->last, take_row, job);
 		if (r < 0)
 			job->error = r;
-		if (job->n_rows < ROWS_MAX)
+		if (job->n_rows < ROWS_MAX || hc_monotonic_ns() - began_ns >= job->ns_max)
 			break;
 	}
 }
@@ -242,6 +244,7 @@ struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner,
 	job->until = UINT64_MAX;
 	job->n_max = SIZE_MAX;
 	job->bytes_max = SIZE_MAX;
+	job->ns_max = UINT64_MAX;
 	return job;
 }
 

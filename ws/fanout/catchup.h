@@ -32,6 +32,7 @@ struct hc_catchup_job {
 	uint64_t until;		      /* sequence of the last event to look at */
 	size_t n_max;		      /* events in a page */
 	size_t bytes_max;	      /* bytes in a page, unless one event is larger */
+	uint64_t ns_max;	      /* that it may look for them; then `last` is where it was */
 	struct hc_filter filter;
 	char *user;	     /* whose addressed events too; owned; NULL for nobody's */
 	bool all_users;	     /* addressed events, whoever they are for */

@@ -11,7 +11,7 @@
 
 #define HC_KEY_LEN_MAX	       128 /* bytes of an idempotency key */
 #define HC_BATCH_KEY_MAX       (HC_CONSUMER_OWNER_MAX + 1 + HC_KEY_LEN_MAX)
-#define HC_BATCH_KEY_OWNER_END '\x1f' /* a key has no control characters, so the last one is it */
+#define HC_BATCH_KEY_OWNER_END '\x1f' /* which no key has */
 #define HC_BATCH_DIGEST_LEN    32     /* bytes: SHA-256 of what was published */
 #define HC_CONSUMER_OWNER_MAX  256    /* bytes; HC_GRANT_NAME_MAX */
 #define HC_CONSUMER_NAME_MAX   64     /* bytes */

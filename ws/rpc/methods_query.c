@@ -10,7 +10,8 @@
 
 #define LIMIT_DEFAULT  100
 #define LIMIT_MAX      1000
-#define PAGE_BYTES_MAX (768 * 1024) /* so that the answer fits HC_RPC_FRAME_MAX */
+#define PAGE_BYTES_MAX (768 * 1024)	    /* so that the answer fits HC_RPC_FRAME_MAX */
+#define PAGE_NS_MAX    UINT64_C(2000000000) /* then it ends, before who asks gives up */
 #define ANSWER_BYTES_MAX \
 	(HC_RPC_FRAME_MAX - 64 * 1024) /* events and state, and some room for the rest */
 
@@ -328,6 +329,7 @@ static struct query *query_new(const struct hc_request *request)
 		return NULL;
 	query->job->encode = encode_event;
 	query->job->bytes_max = PAGE_BYTES_MAX;
+	query->job->ns_max = PAGE_NS_MAX;
 	query->job->all_users = hc_peer_may_see_all(request->peer);
 	return hc_take(query);
 }
