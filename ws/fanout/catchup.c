@@ -15,33 +15,7 @@ struct hc_catchup {
 	const struct hc_framing_options *framing;
 	struct hc_catchup_job *head, **tail;
 	unsigned int n_running;
-	uv_work_t nothing;
 };
-
-static void do_nothing(uv_work_t *work)
-{
-	(void)work;
-}
-
-static void after_nothing(uv_work_t *work, int status)
-{
-	struct hc_catchup *catchup = work->data;
-
-	(void)status; /* nothing cancels it */
-	catchup->n_running--;
-}
-
-/*
- * libuv makes the threads of its pool with the first job, and aborts where it cannot: better now
- * than when memory is short and everybody has come.
- */
-static void start_threads(struct hc_catchup *catchup)
-{
-	catchup->nothing.data = catchup;
-	catchup->n_running++;
-	/* It can fail for a missing function only. */
-	(void)uv_queue_work(catchup->loop, &catchup->nothing, do_nothing, after_nothing);
-}
 
 int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *store,
 		   const struct hc_types *types, const struct hc_framing_options *framing)
@@ -57,7 +31,6 @@ int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *st
 		.framing = framing,
 	};
 	catchup->tail = &catchup->head;
-	start_threads(catchup);
 	*ret = catchup;
 	return 0;
 }
