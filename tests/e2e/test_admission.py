@@ -296,6 +296,8 @@ def test_many_that_do_not_read_are_closed_without_a_line_for_each(new_hub):
                 event["payload"]["more"] = "x" * 10000
             rpc.publish(*batch)
             return rpc.call("status")["clients"] == 0
+        began = time.monotonic()
         wait_for(all_are_gone, "the stalled clients closed")
+        took = time.monotonic() - began
     close_all(clients)
-    assert 1 <= hub.process.output.count("has read nothing") <= 4
+    assert 1 <= hub.process.output.count("has read nothing") <= 1 + took  # one a second

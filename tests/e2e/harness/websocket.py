@@ -54,7 +54,7 @@ class WebSocket:
         self.ended_at = None  # CLOCK_MONOTONIC
         self._queue = queue.Queue()
         options = {"max_size": None, "ping_interval": None, "extra_headers": headers,
-                   "subprotocols": subprotocols, "open_timeout": DEADLINE, "close_timeout": 2,
+                   "subprotocols": subprotocols, "open_timeout": DEADLINE, "close_timeout": 5,
                    "max_queue": None, **more}
         if url.startswith("wss:"):
             options["ssl"] = UNVERIFIED
@@ -151,7 +151,7 @@ class WebSocket:
 
     def close(self):
         try:
-            _await(self._socket.close(), 5)
+            _await(self._socket.close(), 10)
         except (asyncio.TimeoutError, TimeoutError):
             pass
 
