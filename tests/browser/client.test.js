@@ -76,6 +76,15 @@ describe('connecting', () => {
 		assert.equal(await position(), `${hub.epoch}-1`);
 	});
 
+	test('retained events behind the greeting are handed on, and the position is behind them', async () => {
+		for (let i = 0; i < 3; i++)
+			hub.publish('component.status', {}, { silent: true });
+		hub.snapshot = [hub.log[0], hub.log[2]];
+		await makeConnected();
+		assert.deepEqual(await sequences(2), [1, 3]);
+		assert.equal(await position(), `${hub.epoch}-3`);
+	});
+
 	test('a greeting does not move a client that has a position', async () => {
 		await makeConnected();
 		await page.waitForFunction(() => client.position !== null);
@@ -267,9 +276,46 @@ describe('coming back', () => {
 		hub.publish('job.progress', {}, { silent: true });
 		hub.publish('job.progress', {}, { silent: true });
 		await again;
-		assert.equal(hub.urls[1], `/ws/events?since=${hub.epoch}-1`);
 		assert.deepEqual(await sequences(3), [1, 2, 3]);
 		assert.deepEqual(await notes('gap'), []);
+		assert.deepEqual(hub.received, [{ action: 'resume', since: `${hub.epoch}-1` }]);
+	});
+
+	test('asks once the hub knows who it is and what it wants', async () => {
+		await make({});
+		await page.evaluate(async (options) => {
+			const { Hostcast } = await import('/hostcast.js');
+			client.close();
+			window.client = new Hostcast({ ...options, token: () => 'secret' });
+			client.on('*', (payload, { type, sequence }) => notes.push(['event', { type, sequence }]));
+			client.subscribe('job.*');
+			client.connect();
+		}, QUICK);
+		await hub.hears(({ action }) => action === 'subscribe');
+		hub.publish('job.progress');
+		await sequences(1);
+		hub.received.length = 0;
+		hub.cut();
+		await hub.hears(({ action }) => action === 'resume');
+		assert.deepEqual(hub.received.map(({ action }) => action),
+			['authenticate', 'subscribe', 'resume']);
+	});
+
+	test('leaves what comes before the answer for after it', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		const resume = hub.resume;
+		hub.resume = (client, since) => {
+			client.send(JSON.stringify(hub.log.at(-1))); // live, and ahead of what was missed
+			resume.call(hub, client, since);
+		};
+		hub.refusing = true;
+		hub.cut();
+		for (let i = 0; i < 3; i++)
+			hub.publish('job.progress', {}, { silent: true });
+		hub.refusing = false;
+		assert.deepEqual(await sequences(4), [1, 2, 3, 4]);
 	});
 
 	test('finds a hub that was away for many attempts', async () => {
@@ -341,6 +387,26 @@ describe('coming back', () => {
 		assert.deepEqual(await sequences(4), [1, 1, 3, 4]);
 	});
 
+	test('is told again if it goes before the state is whole', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		hub.epoch = '00000000000000e2';
+		hub.state = [1, 2].map((sequence) => ({ type: 'device.mounted', sequence }));
+		hub.resume = (client, since) => {
+			const gap = { reason: 'epoch', from: since, to: 1 };
+			hub.sayResumed(client, since, gap, 0, hub.state.slice(0, 1));
+			client.terminate();
+			hub.resume = Hub.prototype.resume;
+		};
+		hub.cut();
+		await page.waitForFunction(() => notes.filter(([type]) => type === 'gap').length === 2);
+		assert.deepEqual(await sequences(4), [1, 1, 1, 2]);
+		assert.deepEqual((await notes('gap')).map(({ from }) => from),
+			['00000000000000e1-1', '00000000000000e1-1']);
+		assert.equal(await position(), `${hub.epoch}-1`);
+	});
+
 	test('takes the sequences of a new epoch, though they are lower', async () => {
 		await makeConnected();
 		for (let i = 0; i < 5; i++)
@@ -360,6 +426,36 @@ describe('coming back', () => {
 		hub.publish('job.progress');
 		assert.deepEqual(await sequences(6), [1, 2, 3, 4, 5, 2]);
 		assert.equal(await position(), `${hub.epoch}-2`);
+	});
+
+	test('stands where a heartbeat says', async () => {
+		await makeConnected();
+		hub.publish('job.progress');
+		await sequences(1);
+		hub.send({ type: 'ping', position: `${hub.epoch}-700` });
+		await page.waitForFunction(() => client.position.endsWith('-700'));
+		hub.send({ type: 'ping', position: '00000000000000ff-800' });
+		hub.send({ type: 'ping' });
+		await hub.hears(() => hub.received.length === 3);
+		assert.equal(await position(), `${hub.epoch}-700`);
+	});
+
+	test('tells it as a gap where it cannot resume, also if it was greeted', async () => {
+		await makeConnected({ ...QUICK, resume: false });
+		await page.waitForFunction(() => client.position !== null);
+		hub.cut();
+		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
+		assert.deepEqual(await notes('gap'), [{ reason: 'unknown' }]);
+		assert.deepEqual(hub.received, []);
+	});
+
+	test('reads the answer in whatever envelope it comes', async () => {
+		await makeConnected();
+		const told = { from: `${hub.epoch}-0`, to: `${hub.epoch}-9`, replayed: 0, complete: true };
+		hub.send({ type: 'connection.resumed', data: told, timestamp: 'now' });
+		await page.waitForFunction(() => client.position.endsWith('-9'));
+		hub.send({ type: 'connection.resumed', ...told, to: `${hub.epoch}-10`, timestamp: 'now' });
+		await page.waitForFunction(() => client.position.endsWith('-10'));
 	});
 
 	test('stands at the end when nothing was for it', async () => {
@@ -397,17 +493,19 @@ describe('coming back', () => {
 		assert.equal((await notes('gap'))[0].reason, 'lagged');
 	});
 
-	test('begins anew, with a gap, when the hub closes with 4010', async () => {
+	test('is told what it misses when the hub has closed with 4010', async () => {
 		await makeConnected();
 		hub.publish('job.progress');
 		await sequences(1);
-		const again = hub.connected();
+		const before = hub.epoch;
+		hub.epoch = '00000000000000e2';
 		hub.publish('job.progress', {}, { silent: true });
 		hub.clients()[0].close(4010, 'position lost');
-		await again;
 		await page.waitForFunction(() => notes.some(([type]) => type === 'gap'));
-		assert.equal(hub.urls[1], '/ws/events');
-		assert.deepEqual(await notes('gap'), [{ reason: 'unknown' }]);
+		assert.deepEqual(await notes('gap'), [{
+			reason: 'epoch', from: `${before}-1`, to: `${hub.epoch}-2`,
+			missedFrom: `${before}-2`, missedTo: `${hub.epoch}-2`,
+		}]);
 		await page.waitForFunction(() => client.position?.endsWith('-2'));
 	});
 });
@@ -639,7 +737,7 @@ describe('subscriptions', () => {
 		hub.cut();
 		await again;
 		await hub.hears(() => true);
-		assert.deepEqual(hub.received, [{ action: 'subscribe', events: ['job.*', 'device.mounted'] }]);
+		assert.deepEqual(hub.received[0], { action: 'subscribe', events: ['job.*', 'device.mounted'] });
 	});
 
 	test('hold for what is replayed before the hub has heard of them', async () => {
@@ -685,7 +783,7 @@ describe('subscriptions', () => {
 		hub.cut();
 		await again;
 		await hub.hears(() => true);
-		assert.deepEqual(hub.received, [{ action: 'subscribe', events: [] }]);
+		assert.deepEqual(hub.received[0], { action: 'subscribe', events: [] });
 	});
 });
 

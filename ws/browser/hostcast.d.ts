@@ -46,7 +46,7 @@ export interface Options {
 	 * so that no token leaves REST; `() => fetchTicket()`
 	 */
 	ticket?: (() => string | null | Promise<string | null>) | null;
-	/** false for an endpoint whose events carry no sequence */
+	/** false for an endpoint whose events carry no sequence; to come back is then a gap */
 	resume?: boolean;
 	minDelayMs?: number;
 	maxDelayMs?: number;

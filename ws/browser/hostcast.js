@@ -17,7 +17,6 @@
 
 const PROTOCOL = 'hostcast.v1'; // the hub greets whoever asks for it
 const CLOSE_IDLE = 4000; // ours: the connection is silent, so probably dead
-const CLOSE_POSITION_LOST = 4010;
 const ASKED_DELAY_MAX_MS = 7_201_000; // of a hub that drains for an hour, the longest it can
 
 const DEFAULTS = {
@@ -107,7 +106,9 @@ export class Hostcast extends EventTarget {
 	#attempts = 0; // without a steady connection in between
 	#epoch = null; // null: position unknown
 	#sequence = null; // of the newest event seen
-	#stateLeft = 0; // retained events still to come, behind a gap
+	#asking = false; // where we stand: what comes before the answer comes again behind it
+	#stateLeft = 0; // retained events still to come, behind a gap or in the beginning
+	#behindState = null; // where we stand once they have come
 	#behindUs = false; // there was a connection: from now on, not knowing the position is a gap
 	#openedAt = Infinity; // not open
 	#heardAt = 0;
@@ -182,7 +183,7 @@ export class Hostcast extends EventTarget {
 
 	async #start() {
 		const run = ++this.#run;
-		const known = this.#epoch !== null;
+		const known = this.#options.resume && this.#epoch !== null;
 		this.#expect(this.#options.answerMs);
 		this.#enter('connecting');
 		try {
@@ -201,8 +202,6 @@ export class Hostcast extends EventTarget {
 
 	#dial(url, { token, ticket, known }) {
 		url.protocol = url.protocol.replace('http', 'ws');
-		if (this.#options.resume && this.position)
-			url.searchParams.set('since', this.position);
 		const socket = new WebSocket(url, [PROTOCOL, ...(ticket ? [`ticket.${ticket}`] : [])]);
 		socket.onopen = () => this.#opened(token, known);
 		socket.onmessage = ({ data }) => this.#received(data);
@@ -221,6 +220,9 @@ export class Hostcast extends EventTarget {
 			this.#send({ action: 'authenticate', token });
 		if (this.#wanted)
 			this.#send({ action: 'subscribe', events: this.#wanted });
+		this.#asking = known; // only now does the hub know who we are and what we want
+		if (known)
+			this.#send({ action: 'resume', since: this.position });
 		this.#enter('open');
 		if (missed)
 			this.#emit('gap', { reason: 'unknown' });
@@ -228,8 +230,6 @@ export class Hostcast extends EventTarget {
 
 	#closed(code, reason) {
 		this.#socket = null;
-		if (code === CLOSE_POSITION_LOST)
-			this.#moveTo(null);
 		if (code >= 4500 && code <= 4999)
 			this.#end({ code, reason });
 		else
@@ -314,17 +314,25 @@ export class Hostcast extends EventTarget {
 		this.#patienceMs = this.#idleMs;
 		const message = JSON.parse(text);
 		if (message.type === 'ping')
-			this.#send({ type: 'pong' });
+			this.#pinged(message);
 		else if (isControl(message))
 			this.#heed(message);
 		else if (message.type !== 'pong')
 			this.#deliver(message);
 	}
 
+	/** Up to the position in it there was nothing else for us. */
+	#pinged({ position }) {
+		const here = parsePosition(position);
+		this.#send({ type: 'pong' });
+		if (here && here.epoch === this.#epoch && !this.#asking && !this.#stateLeft)
+			this.#moveTo(here);
+	}
+
 	#heed(message) {
 		if (message.type === 'connection.established')
 			this.#greeted(payloadOf(message));
-		const news = message.type === 'connection.resumed' && this.#resumed(message.payload);
+		const news = message.type === 'connection.resumed' && this.#resumed(payloadOf(message));
 		if (message.type === 'connection.expiring')
 			this.#renew(this.#run);
 		this.#emit('control', message);
@@ -350,20 +358,28 @@ export class Hostcast extends EventTarget {
 	 */
 	#resumed({ from, to, replayed, complete, reason, missed_from, missed_to, state }) {
 		const [end, hole] = [to, missed_to].map(parsePosition);
+		this.#asking = false;
 		if (!complete)
-			this.#moveTo(hole?.sequence < end?.sequence ? hole : end);
+			this.#moveBehind(hole?.sequence < end?.sequence ? hole : end, state);
 		else if (!replayed)
 			this.#moveTo(end);
-		this.#stateLeft = state ?? 0;
 		return complete ? null : { reason, from, to, missedFrom: missed_from, missedTo: missed_to };
 	}
 
 	/** The first message: what follows is behind the position in it, unless we gave one. */
-	#greeted({ position, heartbeat_ms: heartbeatMs = 0 }) {
+	#greeted({ position, state, heartbeat_ms: heartbeatMs = 0 }) {
 		if (this.#epoch === null)
-			this.#moveTo(parsePosition(position));
+			this.#moveBehind(parsePosition(position), state);
 		this.#idleMs = Math.max(this.#options.idleMs, heartbeatMs * PATIENCE);
 		this.#patienceMs = this.#idleMs;
+	}
+
+	/** Not before all of the state has come: who goes in between is to get it again. */
+	#moveBehind(position, state = 0) {
+		this.#stateLeft = state;
+		this.#behindState = position;
+		if (!state)
+			this.#moveTo(position);
 	}
 
 	#moveTo(position) {
@@ -375,13 +391,14 @@ export class Hostcast extends EventTarget {
 	#deliver(event) {
 		const { type, sequence } = event;
 		if (this.#stateLeft > 0) {
-			this.#stateLeft--; /* older than where we stand, and not a repetition */
+			if (!--this.#stateLeft) /* older than where we will stand, and not a repetition */
+				this.#moveTo(this.#behindState);
 		} else if (Number.isInteger(sequence)) {
-			if (this.#sequence !== null && sequence <= this.#sequence)
+			if (this.#asking || (this.#sequence !== null && sequence <= this.#sequence))
 				return; /* at least once on the wire, once here */
 			this.#sequence = sequence;
 		}
-		/* What is replayed was chosen before our subscriptions were heard. */
+		/* What was sent before the hub had heard of our subscriptions. */
 		if (this.#wanted && !this.#wanted.some((pattern) => matches(pattern, type)))
 			return;
 		for (const [pattern, handlers] of [...this.#handlers])

@@ -23,6 +23,7 @@ export class Hub extends EventEmitter {
 	log = []; // standard envelopes; the sequence of log[0] is 1
 	oldest = 1;
 	state = []; // retained events, for who has missed something
+	snapshot = []; // for who comes without a position
 	answers = {}; // path => function returning a JSON value, or a number for an HTTP status
 	urls = []; // of the connections, in the order they came
 	protocols = []; // that they offered, as the header has them
@@ -105,17 +106,17 @@ export class Hub extends EventEmitter {
 	}
 
 	welcome(client, request) {
-		const since = new URL(request.url, this.url).searchParams.get('since');
 		this.urls.push(request.url);
 		this.protocols.push(request.headers['sec-websocket-protocol']);
 		client.on('message', (text) => {
-			this.received.push(JSON.parse(text));
+			const message = JSON.parse(text);
+			this.received.push(message);
 			this.emit('received');
+			if (message.action === 'resume')
+				this.resume(client, message.since);
 		});
 		if (this.greeting && client.protocol === 'hostcast.v1')
 			this.greet(client);
-		if (since !== null)
-			this.resume(client, since);
 		this.emit('connected', client);
 	}
 
@@ -125,9 +126,11 @@ export class Hub extends EventEmitter {
 			payload: {
 				connection_id: this.urls.length, heartbeat_ms: this.heartbeatMs,
 				position: `${this.epoch}-${this.log.length}`, oldest: `${this.epoch}-${this.oldest}`,
+				...(this.snapshot.length && { state: this.snapshot.length }),
 			},
 			timestamp: new Date().toISOString(),
 		}));
+		this.snapshot.forEach((event) => client.send(JSON.stringify(event)));
 	}
 
 	resume(client, since) {
@@ -146,7 +149,7 @@ export class Hub extends EventEmitter {
 		replay.forEach((event) => client.send(JSON.stringify(event)));
 	}
 
-	sayResumed(client, from, gap, replayed = 0) {
+	sayResumed(client, from, gap, replayed = 0, sent = this.state) {
 		client.send(JSON.stringify({
 			type: 'connection.resumed',
 			payload: {
@@ -159,7 +162,7 @@ export class Hub extends EventEmitter {
 			timestamp: new Date().toISOString(),
 		}));
 		if (gap)
-			this.state.forEach((event) => client.send(JSON.stringify(event)));
+			sent.forEach((event) => client.send(JSON.stringify(event)));
 	}
 
 	async answer({ url }, response) {
