@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from harness.events import progress, unique
+from harness.events import mounted, progress, unique
 from harness.processes import wait_for
 from harness.stack import Stack
 from harness.stream import Stream
@@ -169,3 +169,21 @@ def test_pages_over_rest_announce_it_as_well(trimmed_stack):
         sequences = [event["sequence"] for event in page["events"]]
         assert sequences == list(range(first, first + len(sequences)))
         assert page["next"] == f"{model.epoch}-{sequences[-1] if sequences else first - 1}"
+
+
+def test_what_was_not_for_a_client_is_no_gap_once_it_is_trimmed(new_hub):
+    """Heartbeats tell whoever keeps positions how far it is."""
+    hub = new_hub({"log": {"keep_events": 20}, "clients": {"heartbeat": "200ms"}})
+    with Stream(hub.port.number, "/events?types=job.*") as stream, hub.rpc() as rpc, \
+            hub.client("/ws/tasks", subprotocols=["hostcast.v1"]) as client:
+        newest = rpc.publish(*[mounted() for _ in range(100)])["sequences"][-1]
+        position = f"{rpc.greeting['epoch']}-{newest}"
+        wait_for(lambda: rpc.call("status")["log"]["events"] <= 20, "the log to be trimmed")
+        client.until(lambda message: message.get("position") == position)
+        while stream.last_id != position:
+            assert stream.next()
+    with Stream(hub.port.number, "/events?types=job.*",
+                headers={"Last-Event-ID": position}) as stream:
+        assert stream.message()["payload"]["complete"] is True
+    with hub.client(f"/ws/tasks?since={position}") as client:
+        assert client.receive()["complete"] is True
