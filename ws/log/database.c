@@ -528,6 +528,23 @@ int hc_database_try(struct hc_database *database)
 	return finish(database, r);
 }
 
+int hc_database_try_to_write(struct hc_database *database, size_t len)
+{
+	char sql[160];
+	int r;
+
+	(void)snprintf(sql, sizeof(sql),
+		       "BEGIN IMMEDIATE; INSERT INTO keys (key, digest, first_sequence, clock_ms)"
+		       " VALUES ('', zeroblob(%zu), 0, 0)",
+		       len);
+	r = sqlite3_exec(database->db, sql, NULL, NULL, NULL);
+	if (!r)
+		r = sqlite3_db_cacheflush(database->db); /* into the file beside it */
+	if (!sqlite3_get_autocommit(database->db))
+		(void)run(database, HC_DATABASE_ROLLBACK); /* it is for trying only */
+	return r;
+}
+
 static int is_over(void *context)
 {
 	const uint64_t *deadline_ns = context;

@@ -126,6 +126,9 @@ int hc_database_checkpoint(struct hc_database *database, bool all);
 /** hc_database_try() - whether a transaction can begin; does not wait for who has it locked */
 int hc_database_try(struct hc_database *database);
 
+/** hc_database_try_to_write() - whether there is room for so many bytes; nothing of them stays */
+int hc_database_try_to_write(struct hc_database *database, size_t len);
+
 enum hc_database_move {
 	HC_DATABASE_STAYS,
 	HC_DATABASE_MOVED,   /* deleted or replaced */

@@ -326,12 +326,14 @@ static void mend(struct sqlite_store *store)
 		be_well(store);
 }
 
-static bool has_space(const struct sqlite_store *store)
+/* A quota is not seen in what the file system says, nor is a disk that lies. */
+static bool has_space(struct sqlite_store *store)
 {
 	struct statvfs about;
 
 	return !statvfs(store->path, &about) &&
-	       (uint64_t)about.f_bavail * about.f_frsize >= FREE_BYTES_MIN;
+	       (uint64_t)about.f_bavail * about.f_frsize >= FREE_BYTES_MIN &&
+	       !hc_database_try_to_write(&store->database, FREE_BYTES_MIN);
 }
 
 /* Without anything to commit: is that which stood in the way gone? */
