@@ -84,6 +84,26 @@ void hc_files_remove(const char *path)
 			(void)unlink(name); /* else the next attempt fails, and says so */
 }
 
+/* ---- where they are ---------------------------------------------------------------------- */
+
+uint64_t hc_files_mount(const char *path)
+{
+	char directory[PATH_MAX];
+	struct statx about;
+	char *slash;
+
+	if (!name_of(directory, path, ""))
+		return 0;
+	while ((slash = strrchr(directory, '/'))) {
+		slash[slash == directory] = '\0';
+		if (!statx(AT_FDCWD, directory, AT_STATX_DONT_SYNC, STATX_MNT_ID, &about))
+			return about.stx_mask & STATX_MNT_ID ? about.stx_mnt_id : 0;
+		if (slash == directory)
+			return 0;
+	}
+	return 0;
+}
+
 /* ---- use ---------------------------------------------------------------------------------- */
 
 int hc_files_create(const char *path)

@@ -39,6 +39,14 @@ int hc_files_create(const char *path);
  */
 int hc_files_set_aside(const char *path, const char *why, char ret_aside[static PATH_MAX]);
 
+/**
+ * hc_files_mount() - which mount they are on, or the nearest directory above that is there
+ *
+ * Return: its number, which a file system that is mounted again does not get again; 0: unknown,
+ * as with kernels before 5.8.
+ */
+uint64_t hc_files_mount(const char *path);
+
 /** hc_files_remove() - of a log that could not be begun */
 void hc_files_remove(const char *path);
 

@@ -15,8 +15,8 @@
  *    │                                                   │   pages is on the disk
  *    └──the state comes── anew <──damaged, not what we left, or gone: set aside, a new epoch
  *
- * A directory that is not there is waited for: a file system may have been unmounted, and the log
- * comes back with it.
+ * A directory that is not there, or is on another mount than it was, is waited for: a file system
+ * was unmounted, and the log comes back with it.
  *
  * What failed was answered as "unknown". Should it be in the database nevertheless once that is
  * opened anew, it is taken out: nobody has been shown it, and whoever repeats it is answered
@@ -73,6 +73,7 @@ struct sqlite_store {
 	struct hc_store base;
 	char *path;
 	struct hc_witness witness;
+	uint64_t mount; /* see hc_files_mount() */
 	bool sync;
 	uint64_t keep_age_ms, keep_events, keep_bytes; /* 0: no limit */
 	/* of the writer thread */
@@ -272,6 +273,19 @@ static bool is_missing(const struct sqlite_store *store)
 	return !access(dirname(path), F_OK);
 }
 
+static bool is_away(const struct sqlite_store *store)
+{
+	return hc_files_mount(store->path) != store->mount;
+}
+
+/* Nobody else may be at it where it is now. It may be the same file that was locked before. */
+static int move_in(struct sqlite_store *store)
+{
+	store->mount = 0; /* until it is all there, it is away */
+	hc_witness_close(&store->witness);
+	return hc_witness_open(&store->witness, store->path, store->sync) ? SQLITE_BUSY : SQLITE_OK;
+}
+
 /*
  * The readers stay open until the writer is: they can go on reading what was there, and SQLite
  * keeps its index of what was committed.
@@ -280,19 +294,26 @@ static int open_anew(struct sqlite_store *store)
 {
 	struct hc_log_start start = { .base = store->base.newest };
 	struct hc_store_health health;
-	int r;
+	bool away = is_away(store);
+	int r = SQLITE_OK;
 
 	hc_database_close(&store->database);
 	if (is_missing(store))
 		return SQLITE_CORRUPT;
+	if (away)
+		r = move_in(store);
 	hc_epoch_random(start.epoch);
-	r = hc_database_open(&store->database, store->path, store->sync, &start);
+	if (!r)
+		r = hc_database_open(&store->database, store->path, store->sync, &start);
 	if (!r)
 		r = hc_readers_open(store->readers);
 	if (!r)
 		r = verify(store);
 	if (r)
 		return r;
+	if (away)
+		hc_witness_begin(&store->witness, store->database.epoch, store->base.newest);
+	store->mount = hc_files_mount(store->path);
 	if (store->is_suspect)
 		store->suspect_ns = hc_monotonic_ns();
 	store->is_suspect = false;
@@ -300,6 +321,21 @@ static int open_anew(struct sqlite_store *store)
 	hc_store_look(&store->base, &health);
 	store->condition = health.wants_state ? ANEW : UP;
 	return SQLITE_OK;
+}
+
+static void report_away(struct sqlite_store *store, int code)
+{
+	char reason[HC_STORE_REASON_MAX];
+	bool is_there = !access(store->path, F_OK);
+
+	if (is_there && !is_damage(code)) {
+		report(store, code);
+		return;
+	}
+	(void)snprintf(reason, sizeof(reason), "%s: %s", store->path,
+		       is_there ? "another log is mounted in its place: waiting for its own"
+				: "its file system is not mounted any more: waiting for it");
+	hc_store_report(&store->base, reason);
 }
 
 /* Tries to get it up again, if it is time to. */
@@ -314,7 +350,9 @@ static void mend(struct sqlite_store *store)
 	store->mended_ns = now_ns;
 	if (store->condition == DOWN)
 		r = open_anew(store);
-	if (is_damage(r))
+	if (r && is_away(store))
+		report_away(store, r);
+	else if (is_damage(r))
 		store->condition = DAMAGED;
 	else if (r)
 		report(store, r);
@@ -403,7 +441,11 @@ static void heed_moves(struct sqlite_store *store)
 		move = hc_database_has_moved(&store->database);
 	if (move == HC_DATABASE_STAYS)
 		return;
-	hc_store_report(&store->base, "the database was deleted or replaced by somebody else");
+	if (is_away(store))
+		report_away(store, SQLITE_CORRUPT);
+	else
+		hc_store_report(&store->base,
+				"the database was deleted or replaced by somebody else");
 	store->condition = move == HC_DATABASE_MOVED ? DOWN : DAMAGED;
 	mend(store);
 }
@@ -781,6 +823,7 @@ static int open_or_set_aside(struct sqlite_store *store, struct hc_fault *fault)
 	base->newest = store->database.newest;
 	base->oldest = store->database.base + 1;
 	hc_witness_begin(&store->witness, store->database.epoch, base->newest);
+	store->mount = hc_files_mount(store->path);
 	return hc_store_begin_epoch(base, store->database.epoch);
 }
 
