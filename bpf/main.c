@@ -176,6 +176,7 @@ int main(int argc, char **argv)
 	hc_log_init(PROGRAM, (enum hc_log_level)conf->hostcast.log_level);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		hc_warn("SIGPIPE cannot be ignored: %s", strerror(errno));
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
 	program.conf = conf;
 	/* After a failure the process ends, and what was set up with it. */
 	if (set_up(&program))
