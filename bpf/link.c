@@ -39,7 +39,8 @@ struct hc_link {
 	enum phase phase;
 	bool closing;
 	unsigned int retry_ms;
-	int last_error; /* of connecting, so that the same one is logged once */
+	int last_error;	 /* of connecting, so that the same one is logged once */
+	bool is_refused; /* the hub cannot take events: that, too, is logged once */
 
 	uint32_t hello_id;
 	uint32_t state_id;     /* 0: not asked */
@@ -283,8 +284,10 @@ static void batch_refused(struct hc_link *link, const struct hc_fault *fault)
 	default:
 		break;
 	}
-	hc_warn("hub cannot take events (%s: %s), trying again in %d ms",
-		hc_fault_name(fault->code), fault->message, REFUSED_MS);
+	if (!link->is_refused)
+		hc_warn("hub cannot take events (%s: %s), trying again every %d ms",
+			hc_fault_name(fault->code), fault->message, REFUSED_MS);
+	link->is_refused = true;
 	schedule(link, REFUSED_MS);
 }
 
@@ -331,6 +334,9 @@ static void take_response(struct hc_link *link, const struct hc_rpc_message *mes
 			batch_refused(link, &fault);
 			return;
 		}
+		if (link->is_refused)
+			hc_notice("hub takes events again");
+		link->is_refused = false;
 		drop_batch(link);
 		pump(link);
 	} else if (link->state_id && message->id == link->state_id) {
