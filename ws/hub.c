@@ -99,7 +99,9 @@ static void on_announced(struct hc_batch *batch)
 	struct hc_hub *hub = batch->owner;
 
 	hc_hub_admit(hub, batch);
-	if (batch->result != HC_BATCH_OK_)
+	if (batch->result != HC_BATCH_OK_ && !hub->draining)
+		hc_mend_look(hub); /* it may say the same for all that is refused */
+	if (batch->result != HC_BATCH_OK_ && !hub->mend.since_ns)
 		hc_err("cannot publish %s: %s, it is lost", batch->records[0]->type->name,
 		       batch->error);
 	(void)hc_batch_free(batch);

@@ -7,6 +7,7 @@
 #include "ws/health/health.h"
 #include "ws/hub.h"
 #include "ws/mend.h"
+#include "ws/rpc/detector.h"
 #include "ws/rpc/feed.h"
 #include "ws/rpc/peer.h"
 #include "ws/sessions/session.h"
@@ -86,6 +87,7 @@ static void tell(struct hc_hub *hub, const struct hc_store_health *health)
 		hc_notice("the log is well again after %.1f s",
 			  (double)(now_ns - mend->since_ns) / 1e9);
 		mend->since_ns = 0;
+		hc_detector_look(hub->detector);
 	}
 	(void)snprintf(hub->log_error, sizeof(hub->log_error), "%s", health->reason);
 	hc_health_look(hub->health);

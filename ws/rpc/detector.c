@@ -114,6 +114,30 @@ static void announce_not_running(struct hc_detector *detector)
 	hc_hub_announce(detector->hub, "detector.status", &payload);
 }
 
+/* What the newest detector.status says; false if there is none. */
+static bool says_running(const struct hc_detector *detector)
+{
+	const struct hc_hub *hub = detector->hub;
+	const struct hc_type *type = hc_types_find(hub->types, HC_STR("detector.status"));
+	const struct hc_record *record = type ? hc_state_find(hub->state, type) : NULL;
+	bool running = false;
+	struct hc_event event;
+	msgpack_zone zone;
+
+	if (!record || !msgpack_zone_init(&zone, 1024))
+		return false;
+	if (hc_record_event(&event, record, &zone))
+		(void)hc_map_get_bool(&running, &event.payload, "running");
+	msgpack_zone_destroy(&zone);
+	return running;
+}
+
+void hc_detector_look(struct hc_detector *detector)
+{
+	if (detector && !hc_detector_is_running(detector) && says_running(detector))
+		announce_not_running(detector);
+}
+
 /* ---- questions ---------------------------------------------------------------------------- */
 
 static void answer_with_status(struct hc_detector *detector, struct hc_peer *asker, uint32_t id)
@@ -208,9 +232,10 @@ static void take_probe_answer(struct hc_detector *detector, const struct hc_rpc_
 	detector->probe_id = 0;
 	detector->n_unanswered = 0;
 	detector->is_silent = false;
-	if (!was_silent)
-		return;
-	hc_notice("loader answers again (pid %d)", (int)detector->loader->pid);
+	if (was_silent)
+		hc_notice("loader answers again (pid %d)", (int)detector->loader->pid);
+	else if (says_running(detector))
+		return; /* else it could not be told when it came, or went on */
 	if (message->error.type != MSGPACK_OBJECT_NIL || detector->hub->draining)
 		return;
 	msgpack_pack_object(&pk, message->result);

@@ -16,6 +16,9 @@ struct hc_detector *hc_detector_free(struct hc_detector *detector);
 /** hc_detector_attach() - a loader has said hello; it takes the place of an earlier one */
 void hc_detector_attach(struct hc_detector *detector, struct hc_peer *loader);
 
+/** hc_detector_look() - events can be told again: tell what could not be; @detector may be NULL */
+void hc_detector_look(struct hc_detector *detector);
+
 /** hc_detector_forget() - a peer is gone, the loader perhaps, or somebody who asked it */
 void hc_detector_forget(struct hc_detector *detector, struct hc_peer *peer);
 

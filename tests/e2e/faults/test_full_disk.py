@@ -6,14 +6,26 @@ import time
 
 import pytest
 
+from harness.disk import DiskHub
 from harness.events import is_for_job, progress, unique
 from harness.processes import DEADLINE, STALL_S, wait_for
+from harness.rpc import Fault
 from harness.stack import Stack
 from scale import record
 
 REFUSED_S = 1 + STALL_S
 HEALED_S = 5 + STALL_S
 FULL_S = 2
+
+
+def fill(path):
+    """A file of all that is left."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
 
 
 class FullStack(Stack):
@@ -29,13 +41,7 @@ class FullStack(Stack):
                 "sh", self.disk, *super().command()]
 
     def fill(self):
-        """All that is left, and a little is given back for what SQLite holds already."""
-        with open(self.inside_path("filler"), "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
+        fill(self.inside_path("filler"))
 
     def free(self):
         os.unlink(self.inside_path("filler"))
@@ -116,3 +122,27 @@ def test_a_full_disk_is_507_at_once_and_heals_without_a_restart(stack):
             assert len(jobs) == len(set(jobs) - {None}) + jobs.count(None)
         record("full disk", f"{len(refused)} × 507, first 201 {healed:.2f} s after space came "
                "back, nobody disconnected")
+
+
+def test_what_the_hub_could_not_tell_is_told_when_there_is_room(privileged):
+    hub = DiskHub(["-t", "tmpfs", "-o", "size=2m", "none"])
+    try:
+        hub.start()
+        with hub.client("/ws/status") as client, hub.rpc() as publisher:
+            with hub.rpc(role="loader") as loader:
+                loader.publish({"type": "detector.status", "payload": {
+                    "running": True, "monitoring_enabled": True}})
+                client.until(lambda message: message["data"].get("running") is True)
+                fill(hub.inside() / "filler")
+                with pytest.raises(Fault, match="storage_full"):
+                    while True:
+                        publisher.publish({"type": "job.progress", "payload": {
+                            "job_id": unique(), "percent": 1, "step": "x" * 4000}})
+            hub.process.wait_line("loader gone")
+            os.unlink(hub.inside() / "filler")
+            told = client.until(lambda message: message["data"].get("running") is False)[-1]
+            assert told["data"]["reasons"]
+        assert hub.process.output.count("the log is not well") == 1
+        assert "cannot publish" not in hub.process.output, "that is what the other line says"
+    finally:
+        hub.close()
