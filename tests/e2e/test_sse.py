@@ -373,6 +373,19 @@ def test_apache_without_the_hub_lets_an_event_source_come_back(own_stack):
             assert stream.next() is None
 
 
+def test_apache_has_nothing_to_say_of_what_is_right(stack):
+    errors = stack.run / "apache/error.log"
+    before = errors.read_text()
+    token = stack.token(subscribe=["*"])
+    for path in ("/events", "/events?types=job.*", f"/events?token={token}"):
+        with Stream(stack.http.number, path) as stream:
+            assert stream.status == 200 and stream.hello().id
+    for path in (f"/ws?token={token}", f"/ws/events?token={token}"):
+        with stack.through_apache(path) as client:
+            assert client.ask({"type": "ping"}) == {"type": "pong"}
+    assert errors.read_text()[len(before):] == ""
+
+
 def test_apache_lets_a_stream_go_that_its_client_has_left(stack):
     def streams():
         with stack.rpc() as rpc:
