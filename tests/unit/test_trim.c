@@ -156,6 +156,27 @@ Test(trim, a_clock_that_jumps_takes_a_day_at_most)
 	}
 }
 
+/* Of each pause a day is believed, and not of all of them together. */
+Test(trim, the_age_of_a_log_that_is_seldom_written_is_counted)
+{
+	struct store_place place = store_place(HC_DURABILITY_PROCESS);
+	struct hc_store *store;
+
+	place.conf->log.keep_age_ms = 60 * HOUR_MS;
+	store = store_open_at(&place);
+	log_many(store, 20, 10);
+	(void)hc_store_free(store);
+	store_execute(&place, "INSERT INTO marks VALUES (20, 0)");
+	for (int days = 1; days <= 3; days++) {
+		be_away(&place, 24 * HOUR_MS);
+		store = store_open_at(&place);
+		store_settle(store);
+		store_expect_dense(store, days < 3 ? 1 : 21, 20);
+		(void)hc_store_free(store);
+	}
+	store_place_remove(&place);
+}
+
 static uint64_t file_bytes(const struct store_place *place, const char *suffix)
 {
 	struct stat about;

@@ -17,6 +17,7 @@
 
 #define BUSY_TIMEOUT_MS	  500 /* for a database that somebody else has locked */
 #define AWAY_MS_MAX	  (24 * 60 * 60 * 1000)
+#define CLOCK_EVERY_MS	  (60 * 60 * 1000) /* it is noted, also if there is nothing to mark */
 #define KEY_KEPT_MS	  (60 * 60 * 1000) /* how long an idempotency key is remembered */
 #define KEY_KEPT_MS_MIN	  (10 * 60 * 1000) /* and if there are more than KEYS_MAX */
 #define KEYS_MAX	  200000
@@ -137,12 +138,23 @@ static void start_clock(struct hc_database *database, int64_t left_at_ms, int64_
 		away_ms = 0;
 	database->clock_began_ms = left_at_ms + (away_ms < AWAY_MS_MAX ? away_ms : AWAY_MS_MAX);
 	database->clock_began_boot_ms = hc_boottime_ns() / 1000000;
+	database->clock_set_ms = database->clock_began_ms;
 }
 
 static int set_clock(struct hc_database *database, int64_t now_ms)
 {
+	int r;
+
 	sqlite3_bind_int64(database->stmts[HC_DATABASE_SET_CLOCK], 2, hc_now_unix_ms());
-	return run_with(database, HC_DATABASE_SET_CLOCK, (uint64_t)now_ms);
+	r = run_with(database, HC_DATABASE_SET_CLOCK, (uint64_t)now_ms);
+	if (!r)
+		database->clock_set_ms = now_ms;
+	return r;
+}
+
+int hc_database_set_clock(struct hc_database *database)
+{
+	return set_clock(database, clock_ms(database));
 }
 
 static bool is_time_to_mark(const struct hc_database *database, uint64_t newest, int64_t now_ms)
@@ -166,7 +178,9 @@ int hc_database_mark(struct hc_database *database)
 	int r;
 
 	if (!is_time_to_mark(database, database->newest, now_ms))
-		return SQLITE_OK;
+		return now_ms - database->clock_set_ms < CLOCK_EVERY_MS
+			       ? SQLITE_OK
+			       : set_clock(database, now_ms);
 	r = run(database, HC_DATABASE_BEGIN);
 	if (!r)
 		r = finish(database, insert_mark(database, database->newest, now_ms));

@@ -52,6 +52,7 @@ struct hc_database {
 	/* The age of what is kept is counted on a clock of the log's own, in milliseconds. */
 	int64_t clock_began_ms;
 	uint64_t clock_began_boot_ms;
+	int64_t clock_set_ms; /* when it was noted last */
 	uint64_t mark_every_ms;
 	uint64_t marked; /* the newest sequence that a mark covers */
 	int64_t marked_clock_ms;
@@ -98,8 +99,11 @@ int hc_database_cut(struct hc_database *database, uint64_t newest);
  */
 int hc_database_aged(struct hc_database *database, uint64_t age_ms, uint64_t *ret_sequence);
 
-/** hc_database_mark() - note how old the newest events are, if it is time to */
+/** hc_database_mark() - note how old the newest events are, and the clock, if it is time to */
 int hc_database_mark(struct hc_database *database);
+
+/** hc_database_set_clock() - note it now: of the time until it is open again little is believed */
+int hc_database_set_clock(struct hc_database *database);
 
 /**
  * hc_database_forget_keys() - drop some idempotency keys that are old; @ret_more: there are more

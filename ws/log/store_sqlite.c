@@ -714,6 +714,8 @@ static struct hc_store *sqlite_free(struct hc_store *base)
 {
 	struct sqlite_store *store = of(base);
 
+	if (store->condition == UP && store->witness.has_begun)
+		(void)hc_database_set_clock(&store->database); /* else some time is not counted */
 	(void)hc_readers_free(store->readers);
 	hc_database_close(&store->database); /* the last one: it leaves nothing beside the file */
 	hc_witness_close(&store->witness);
