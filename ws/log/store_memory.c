@@ -19,7 +19,6 @@
 #define KEY_KEPT_NS (UINT64_C(3600) * 1000000000) /* as in a database */
 
 struct memory_row {
-	struct memory_row *next;
 	uint64_t stored_ns; /* CLOCK_BOOTTIME */
 	struct hc_row row;  /* text within bytes */
 	char bytes[];
@@ -37,8 +36,9 @@ struct memory_key {
 struct memory_store {
 	struct hc_store base;
 	pthread_mutex_t lock;
-	struct memory_row *head, **tail;
-	struct memory_key *keys; /* a hash that iterates oldest first */
+	struct memory_row **rows; /* the oldest is at first, those that follow may go round */
+	size_t first, n, size;	  /* size is a power of two, or 0 */
+	struct memory_key *keys;  /* a hash that iterates oldest first */
 	uint64_t keys_bytes;
 	uint64_t keys_bytes_max;
 	_Atomic uint64_t bytes;
@@ -69,7 +69,6 @@ static struct memory_row *row_new(const struct hc_record *record)
 	row = malloc(sizeof(*row) + type.len + record->to.len + record->body.len);
 	if (!row)
 		return NULL;
-	row->next = NULL;
 	row->row.sequence = 0;
 	to = put(row->bytes, &row->row.type, type);
 	to = put(to, &row->row.to, record->to);
@@ -77,14 +76,45 @@ static struct memory_row *row_new(const struct hc_record *record)
 	return row;
 }
 
+static uint64_t row_bytes(const struct memory_row *row)
+{
+	return sizeof(*row) + sizeof(row) + row->row.type.len + row->row.to.len + row->row.body.len;
+}
+
+static struct memory_row *row_at(const struct memory_store *store, size_t i)
+{
+	return store->rows[(store->first + i) & (store->size - 1)];
+}
+
+/* Makes room for @n more. */
+static bool reserve(struct memory_store *store, size_t n)
+{
+	size_t size = store->size ? store->size : HC_EVENT_BATCH_MAX;
+	struct memory_row **rows;
+
+	while (size < store->n + n)
+		size *= 2;
+	if (size == store->size)
+		return true;
+	rows = calloc(size, sizeof(struct memory_row *));
+	if (!rows)
+		return false;
+	for (size_t i = 0; i < store->n; i++)
+		rows[i] = row_at(store, i);
+	free(store->rows);
+	store->rows = rows;
+	store->first = 0;
+	store->size = size;
+	return true;
+}
+
 static void drop_oldest(struct memory_store *store)
 {
-	struct memory_row *row = store->head;
+	struct memory_row *row = row_at(store, 0);
 
-	store->head = row->next;
-	if (!store->head)
-		store->tail = &store->head;
-	store->bytes -= row->row.body.len;
+	store->first = (store->first + 1) & (store->size - 1);
+	store->n--;
+	store->bytes -= row_bytes(row);
 	store->base.oldest = row->row.sequence + 1;
 	free(row);
 }
@@ -156,14 +186,18 @@ static void append_row(struct memory_store *store, struct hc_record *record, str
 	record->sequence = store->base.newest + 1;
 	row->row.sequence = record->sequence;
 	store->base.newest = record->sequence;
-	*store->tail = row;
-	store->tail = &row->next;
-	store->bytes += record->body.len;
+	store->rows[(store->first + store->n++) & (store->size - 1)] = row;
+	store->bytes += row_bytes(row);
 	row->stored_ns = hc_boottime_ns();
-	while ((store->bytes > store->bytes_max ||
-		row->row.sequence - store->head->row.sequence >= store->rows_max) &&
-	       store->head != row)
+	while ((store->bytes > store->bytes_max || store->n > store->rows_max) && store->n > 1)
 		drop_oldest(store);
+}
+
+static void lack_memory(struct hc_batch *batch)
+{
+	hc_batch_lose(batch);
+	batch->result = HC_BATCH_E_FULL;
+	strcpy(batch->error, "out of memory");
 }
 
 static void append_batch(struct memory_store *store, struct hc_batch *batch)
@@ -180,15 +214,17 @@ static void append_batch(struct memory_store *store, struct hc_batch *batch)
 		return;
 	}
 	hc_batch_take(batch);
+	if (!reserve(store, batch->n)) {
+		lack_memory(batch);
+		return;
+	}
 	for (size_t i = 0; i < batch->n; i++) {
 		rows[i] = row_new(batch->records[i]);
 		if (rows[i])
 			continue;
 		while (i--)
 			free(rows[i]);
-		hc_batch_lose(batch);
-		batch->result = HC_BATCH_E_FULL;
-		strcpy(batch->error, "out of memory");
+		lack_memory(batch);
 		return;
 	}
 	if (batch->key[0])
@@ -219,7 +255,7 @@ static uint64_t memory_tend(struct hc_store *base, bool busy)
 
 	(void)busy;
 	pthread_mutex_lock(&store->lock);
-	while (max_ns && store->head && now_ns - store->head->stored_ns > max_ns)
+	while (max_ns && store->n && now_ns - row_at(store, 0)->stored_ns > max_ns)
 		drop_oldest(store);
 	while (store->keys && now_ns - store->keys->stored_ns > KEY_KEPT_NS)
 		drop_oldest_key(store);
@@ -230,11 +266,13 @@ static uint64_t memory_tend(struct hc_store *base, bool busy)
 static int memory_read(struct hc_store *base, uint64_t after, hc_row_fn *fn, void *context)
 {
 	struct memory_store *store = of(base);
+	uint64_t i = 0; /* sequences are dense */
 
 	pthread_mutex_lock(&store->lock);
-	for (const struct memory_row *row = store->head; row; row = row->next)
-		if (row->row.sequence > after && !fn(context, &row->row))
-			break;
+	if (store->n && after >= row_at(store, 0)->row.sequence)
+		i = after - row_at(store, 0)->row.sequence + 1;
+	while (i < store->n && fn(context, &row_at(store, i)->row))
+		i++;
 	pthread_mutex_unlock(&store->lock);
 	return 0;
 }
@@ -264,8 +302,9 @@ static struct hc_store *memory_free(struct hc_store *base)
 {
 	struct memory_store *store = of(base);
 
-	while (store->head)
+	while (store->n)
 		drop_oldest(store);
+	free(store->rows);
 	while (store->keys)
 		drop_oldest_key(store);
 	pthread_mutex_destroy(&store->lock);
@@ -293,7 +332,6 @@ int hc_store_memory_open(struct hc_store **ret, const struct hc_conf *conf)
 
 	if (!store)
 		return -ENOMEM;
-	store->tail = &store->head;
 	store->bytes_max = conf->hub.ring_bytes;
 	store->keys_bytes_max = conf->hub.ring_bytes;
 	if (conf->log.keep_bytes && conf->log.keep_bytes < store->bytes_max)
