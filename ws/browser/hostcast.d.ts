@@ -46,7 +46,10 @@ export interface Options {
 	 * so that no token leaves REST; `() => fetchTicket()`
 	 */
 	ticket?: (() => string | null | Promise<string | null>) | null;
-	/** false for an endpoint whose events carry no sequence; to come back is then a gap */
+	/**
+	 * false for an endpoint whose events carry no sequence: to come back is then a gap; else what
+	 * came since the last heartbeat would come again
+	 */
 	resume?: boolean;
 	minDelayMs?: number;
 	maxDelayMs?: number;
