@@ -11,6 +11,7 @@
 
 struct entry {
 	struct hc_consumer_row row;
+	struct hc_position stored; /* the last that was committed; no epoch: not known */
 	UT_hash_handle hh;
 };
 
@@ -47,7 +48,10 @@ struct hc_consumers *hc_consumers_free(struct hc_consumers *consumers)
 
 static bool take_row(void *context, const struct hc_consumer_row *row)
 {
-	return hc_consumers_set(context, row);
+	if (!hc_consumers_set(context, row))
+		return false;
+	hc_consumers_note_stored(context, row);
+	return true;
 }
 
 int hc_consumers_load(struct hc_consumers *consumers)
@@ -130,6 +134,22 @@ void hc_consumers_each(const struct hc_consumers *consumers, hc_consumers_fn *fn
 		fn(context, &entry->row);
 }
 
+void hc_consumers_note_stored(struct hc_consumers *consumers, const struct hc_consumer_row *row)
+{
+	struct entry *entry = find(consumers, hc_str(row->name));
+
+	if (entry)
+		entry->stored = row->position;
+}
+
+bool hc_consumers_is_stored(const struct hc_consumers *consumers, const struct hc_consumer_row *row)
+{
+	const struct entry *entry = find(consumers, hc_str(row->name));
+
+	return entry && entry->stored.sequence == row->position.sequence &&
+	       !strcmp(entry->stored.epoch, row->position.epoch);
+}
+
 /* ---- to the store ------------------------------------------------------------------------- */
 
 bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consumer_row *row,
@@ -150,7 +170,9 @@ bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consume
 
 static void on_restored(struct hc_batch *batch)
 {
-	if (batch->result != HC_BATCH_OK_)
+	if (batch->result == HC_BATCH_OK_)
+		hc_consumers_note_stored(batch->owner, batch->consumer);
+	else
 		hc_err("the consumer %s is not in the new log: %s: it will be once it acknowledges "
 		       "something",
 		       batch->consumer->name, batch->error);
@@ -167,10 +189,13 @@ static void restore(void *context, const struct hc_consumer_row *row)
 		return;
 	}
 	batch->done = on_restored;
+	batch->owner = consumers;
 	hc_writer_submit(consumers->hub->writer, batch);
 }
 
 void hc_consumers_restore(struct hc_consumers *consumers)
 {
+	for (struct entry *entry = consumers->entries; entry; entry = entry->hh.next)
+		entry->stored = (struct hc_position){ .sequence = 0 };
 	hc_consumers_each(consumers, restore, consumers);
 }

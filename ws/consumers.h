@@ -30,6 +30,17 @@ int hc_consumers_load(struct hc_consumers *consumers);
 bool hc_consumers_commit(struct hc_consumers *consumers, const struct hc_consumer_row *row,
 			 hc_batch_done_fn *done, void *owner, uint32_t request_id);
 
+/** hc_consumers_note_stored() - one was committed, as @row has it */
+void hc_consumers_note_stored(struct hc_consumers *consumers, const struct hc_consumer_row *row);
+
+/**
+ * hc_consumers_is_stored() - whether it is certain that the store has one with that position
+ *
+ * Then nothing need be written: programs that poll acknowledge the same again and again.
+ */
+bool hc_consumers_is_stored(const struct hc_consumers *consumers,
+			    const struct hc_consumer_row *row);
+
 /** hc_consumers_restore() - pass all of them to a store that has begun anew */
 void hc_consumers_restore(struct hc_consumers *consumers);
 

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from harness import exposition
 from harness.events import completed, progress, unique
 from harness.processes import program, wait_for
 from harness.rpc import Fault
@@ -192,6 +193,32 @@ def test_many_acknowledgements_at_once_end_with_the_farthest(rpc, name):
              for sequence in order]
     for number in asked:
         assert rpc.result(number)["position"] == f"{epoch}-{sequences[-1]}"
+
+
+def test_an_acknowledgement_of_nothing_new_writes_nothing(new_hub, name):
+    """So that a program that asks every second does not keep the disk awake."""
+    hub = new_hub()
+
+    def n_commits(rpc):
+        return exposition.parse(rpc.call("metrics")["text"])("hostcast_commit_duration_seconds_count")
+
+    with hub.rpc() as rpc:
+        rpc.publish(progress(), progress())
+        rpc.call("events", consumer=name)
+        before = n_commits(rpc)
+        first = rpc.call("consumer_ack", consumer=name, position=f"{rpc.greeting['epoch']}-2")
+        assert n_commits(rpc) == before + 1
+        for sequence in (2, 2, 1):
+            assert first == rpc.call("consumer_ack", consumer=name,
+                                     position=f"{rpc.greeting['epoch']}-{sequence}")
+        assert n_commits(rpc) == before + 1
+    hub.kill()
+    hub.start()
+    with hub.rpc() as rpc:
+        before = n_commits(rpc)
+        rpc.call("consumer_ack", consumer=name, position=first["position"])
+        assert n_commits(rpc) == before
+        assert rpc.call("consumers")["consumers"] == [first]
 
 
 def test_over_rest_and_by_command(stack, name):

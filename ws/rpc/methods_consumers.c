@@ -178,15 +178,23 @@ static void pack_consumer(msgpack_packer *pk, const struct hc_hub *hub,
 	pack_time_at(pk, "acknowledged", row->acknowledged_unix_ms);
 }
 
-static void on_committed(struct hc_batch *batch)
+static void answer(struct hc_peer *peer, uint32_t id, const struct hc_consumer_row *row)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&result);
+
+	pack_consumer(&pk, peer->hub, row);
+	hc_method_answer(peer, id, &result);
+}
+
+static void on_committed(struct hc_batch *batch)
+{
 	struct hc_peer *peer = batch->owner;
 
 	if (batch->result == HC_BATCH_OK_) {
-		pack_consumer(&pk, peer->hub, batch->consumer);
-		hc_method_answer(peer, batch->request_id, &result);
+		if (!batch->consumer->is_gone)
+			hc_consumers_note_stored(peer->hub->consumers, batch->consumer);
+		answer(peer, batch->request_id, batch->consumer);
 	} else {
 		if (batch->consumer->is_gone) { /* it is not */
 			batch->consumer->is_gone = false;
@@ -279,7 +287,10 @@ bool hc_method_consumer_ack(const struct hc_request *request, struct hc_fault *f
 		row.position = position;
 		row.acknowledged_unix_ms = hc_now_unix_ms();
 	}
-	return commit(request, &row, fault);
+	if (!hc_consumers_is_stored(request->peer->hub->consumers, &row))
+		return commit(request, &row, fault);
+	answer(request->peer, request->id, &row);
+	return true;
 }
 
 bool hc_method_consumer_delete(const struct hc_request *request, struct hc_fault *fault)

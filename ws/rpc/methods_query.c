@@ -305,6 +305,7 @@ static void on_consumer_made(struct hc_batch *batch)
 	struct query *query = batch->owner;
 
 	if (batch->result == HC_BATCH_OK_) {
+		hc_consumers_note_stored(query->peer->hub->consumers, batch->consumer);
 		submit(query);
 	} else {
 		query->consumer.is_gone = true;
