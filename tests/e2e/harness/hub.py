@@ -28,8 +28,9 @@ def write_config(path, base, extra=None):
 
 
 class Loader(threading.Thread):
-    """Says that it is there, as hostcast-bpf would: of a hub without one, clients are told after
-    3 s, in the middle of whatever test has taken that long."""
+    """Is there, as hostcast-bpf would be: of a hub without one, clients are told after 3 s, in the
+    middle of whatever test has taken that long. It answers the hub, but with nothing that would be
+    told either."""
 
     def __init__(self, path):
         super().__init__(daemon=True)
@@ -40,8 +41,8 @@ class Loader(threading.Thread):
             while True:
                 kind, number, *_ = self._rpc.next_message(timeout=3600)
                 if kind == 0:
-                    self._rpc.send_message([1, number, None, {"running": True,
-                                                              "monitoring_enabled": True}])
+                    self._rpc.send_message([1, number, {"code": "unavailable",
+                                                        "message": "it only stands in"}, None])
         except (Closed, Failure, OSError):
             self._rpc.close()
 
