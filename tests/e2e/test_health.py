@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How busy the machine is and how the components are, told by the hub."""
+import re
 import time
 
 from harness.events import RFC3339_MS, progress
-from harness.processes import wait_for
+from harness.processes import REPO, wait_for
 
 STACK = {"health": {"interval": "200ms"}}
 COMPONENTS = {"hub", "log", "loader", "fcgi"}
@@ -52,6 +53,20 @@ def test_both_names_are_told_again_and_again_and_not_logged(new_hub):
         logged = rpc.call("events", after=before, types=["system.*", "health_check"])["events"]
         assert logged == []
         assert retained(rpc, "system.health") and retained(rpc, "health_check")
+
+
+def test_nothing_is_missing_where_the_service_runs(new_hub, privileged):
+    """What its unit leaves of /proc."""
+    unit = (REPO / "conf/systemd/hostcast-ws.service").read_text()
+    options = ["hidepid=" + value for value in re.findall(r"^ProtectProc=(\w+)", unit, re.M)]
+    options += ["subset=" + value for value in re.findall(r"^ProcSubset=(\w+)", unit, re.M)]
+    script = f'mount -t proc -o {",".join(["nosuid", *options])} proc /proc && exec "$@"'
+    hub = new_hub({"health": {"interval": "1h"}}, start=False)
+    hub.start(prefix=["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"])
+    with hub.rpc() as rpc:
+        wait_for(lambda: rpc.call("state", type="system.health")["events"], "the first sample")
+        check(retained(rpc, "system.health"))
+        assert "process_open_fds" in rpc.call("metrics")["text"]
 
 
 def test_one_is_told_at_the_start_and_a_late_client_gets_it(new_hub):
