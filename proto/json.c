@@ -6,6 +6,7 @@
  * that is whole stays whole (5.0 is written "5.0"), and every double is written so that it reads
  * back equal.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,13 +164,15 @@ static void write_i64(struct hc_buffer *buffer, int64_t value)
 	hc_json_write_u64(buffer, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
+/* With as few digits as read back equal, so that what was 0.1234567890123456 stays that. */
 static void write_double(struct hc_buffer *buffer, double value)
 {
 	char text[32];
-	int len = snprintf(text, sizeof(text), "%.15g", value);
+	int len, digits = DBL_DIG;
 
-	if (strtod(text, NULL) != value)
-		len = snprintf(text, sizeof(text), "%.17g", value);
+	do
+		len = snprintf(text, sizeof(text), "%.*g", digits, value);
+	while (digits++ < DBL_DECIMAL_DIG && strtod(text, NULL) != value);
 	hc_buffer_append(buffer, text, (size_t)len);
 	if (!strpbrk(text, ".e"))
 		hc_buffer_append(buffer, ".0", 2);
