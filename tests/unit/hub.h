@@ -88,7 +88,7 @@ void client_say(struct test_client *client, const char *text);
 /** client_next() - the next message it was sent, owned by the caller; NULL if there is none */
 json_t *client_next(struct test_client *client);
 
-/** client_expect() - the next message must be that one; "*" stands for any timestamp */
+/** client_expect() - the next message must be that one; "*" stands for any text of a field */
 void client_expect(struct test_client *client, const char *json);
 
 /** client_expect_sequences() - the next @n messages must be events @first, @first + 1, ... */

@@ -1156,6 +1156,26 @@ Test(session, one_that_keeps_positions_is_told_its_own_by_the_ping)
 	test_hub_close(&test);
 }
 
+/* Whoever named cloudevents.json reads nothing else. */
+Test(session, one_that_gets_cloudevents_is_pinged_with_one)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	client_open(&client, &test, "/ws/events", NULL);
+	client.session.encoding.envelope = HC_ENVELOPE_CLOUDEVENTS;
+	client.session.sent_ms -= test.conf->clients.heartbeat_ms + 100;
+	look(&test);
+	test_hub_settle(&test);
+	client_expect(&client, "{\"specversion\":\"1.0\",\"id\":\"*\",\"source\":\"*\","
+			       "\"type\":\"ping\",\"time\":\"*\","
+			       "\"datacontenttype\":\"application/json\",\"data\":{}}");
+	client_expect_nothing(&client);
+	client_close(&client);
+	test_hub_close(&test);
+}
+
 Test(session, one_that_says_too_much_is_closed)
 {
 	struct test_client client;

@@ -66,16 +66,33 @@ void hc_session_send_text(struct hc_session *session, struct hc_str text)
 	send_remark(session, &(struct hc_remark){ .text = text });
 }
 
+/* For who reads CloudEvents and nothing else. @position: NULL if it is not to be told */
+static void tell_ping(struct hc_session *session, const char *position)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer payload = HC_BUFFER_NULL;
+	msgpack_packer pk = hc_codec_packer(&payload);
+
+	msgpack_pack_map(&pk, !!position);
+	if (position)
+		hc_pack_str_at(&pk, "position", hc_str(position));
+	hc_session_tell(session, "ping", &payload);
+}
+
 void hc_session_ping(struct hc_session *session)
 {
-	char position[HC_POSITION_MAX];
-	bool knows_positions = session->audience && (session->is_greeted || is_stream(session));
+	char text[HC_POSITION_MAX];
+	const char *position = NULL;
 
-	if (knows_positions)
-		(void)hc_position_format(position, session->hub->store->epoch,
+	if (session->audience && (session->is_greeted || is_stream(session))) {
+		(void)hc_position_format(text, session->hub->store->epoch,
 					 hc_cursor_sequence(session));
-	hc_framing_append_ping(&session->waiting, session->encoding.framing,
-			       knows_positions ? position : NULL);
+		position = text;
+	}
+	if (session->encoding.envelope == HC_ENVELOPE_CLOUDEVENTS && !is_stream(session)) {
+		tell_ping(session, position);
+		return;
+	}
+	hc_framing_append_ping(&session->waiting, session->encoding.framing, position);
 	pass_on(session);
 }
 
