@@ -182,6 +182,27 @@ Test(session, a_snapshot_comes_before_what_is_new)
 	test_hub_close(&test);
 }
 
+/* Whoever patches what it has at those paths only would have next to nothing. */
+Test(session, a_snapshot_does_not_say_what_once_changed)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	test_hub_publish(&test, test_record(test_type("device.status"), NULL,
+					    "{\"device\":{\"a\":1},\"changed\":[\"a\"],\"b\":2}"));
+	client_open(&client, &test, "/ws/device", NULL);
+	test_hub_publish(&test, test_record(test_type("device.status"), NULL,
+					    "{\"device\":{\"a\":2},\"changed\":[\"a\"]}"));
+	test_hub_settle(&test);
+	client_expect(&client, "{\"type\":\"device.status\",\"device\":{\"a\":1},\"b\":2}");
+	client_expect(&client,
+		      "{\"type\":\"device.status\",\"device\":{\"a\":2},\"changed\":[\"a\"]}");
+	client_expect_nothing(&client);
+	client_close(&client);
+	test_hub_close(&test);
+}
+
 /* ---- behind ------------------------------------------------------------------------------- */
 
 Test(session, one_that_was_blocked_goes_on_from_the_ring)

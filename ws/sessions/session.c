@@ -121,6 +121,17 @@ void hc_session_tell_at(struct hc_session *session, const char *type, const char
 		send_remark(session, &(struct hc_remark){ type, id, { text.data, text.len } });
 }
 
+/* What changed when it was published says nothing to a client for which it is the whole state. */
+static void drop_changed(msgpack_object_map *payload)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < payload->size; i++)
+		if (!hc_str_is(hc_object_str(&payload->ptr[i].key), "changed"))
+			payload->ptr[n++] = payload->ptr[i];
+	payload->size = n;
+}
+
 void hc_session_remind(struct hc_session *session, const struct hc_record *record, const char *id)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer text = HC_BUFFER_NULL;
@@ -131,9 +142,12 @@ void hc_session_remind(struct hc_session *session, const struct hc_record *recor
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
 		return;
 	}
-	if (hc_record_event(&event, record, &zone))
+	if (hc_record_event(&event, record, &zone)) {
+		if (record->type->changed_field)
+			drop_changed(&event.payload.via.map);
 		hc_envelope_write(&text, session->encoding.envelope, session->encoding.time, &event,
 				  &session->hub->framing.origin);
+	}
 	msgpack_zone_destroy(&zone);
 	if (text.failed || !text.len)
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
