@@ -41,6 +41,7 @@ struct hc_link {
 	unsigned int retry_ms;
 	int last_error;	 /* of connecting, so that the same one is logged once */
 	bool is_refused; /* the hub cannot take events: that, too, is logged once */
+	bool is_lost;	 /* it does not answer, or has gone: likewise */
 
 	uint32_t hello_id;
 	uint32_t state_id;     /* 0: not asked */
@@ -91,8 +92,9 @@ static unsigned int jittered(struct hc_link *link, unsigned int ms)
 
 static void lose_connection(struct hc_link *link, const char *why)
 {
-	if (link->phase != PHASE_DOWN)
+	if (!link->is_lost)
 		hc_warn("hub %s: %s; events are kept until it is back", link->options.path, why);
+	link->is_lost = true;
 	drop_connection(link);
 	schedule(link, jittered(link, link->retry_ms));
 }
@@ -296,13 +298,15 @@ static void batch_refused(struct hc_link *link, const struct hc_fault *fault)
 static void hello_answered(struct hc_link *link, const struct hc_fault *fault)
 {
 	if (fault) {
-		hc_err("hub %s refuses us (%s: %s), trying again", link->options.path,
-		       hc_fault_name(fault->code), fault->message);
+		if (!link->is_lost)
+			hc_err("hub %s refuses us (%s: %s), trying again", link->options.path,
+			       hc_fault_name(fault->code), fault->message);
 		link->retry_ms = RETRY_MAX_MS;
 		lose_connection(link, "has refused the connection");
 		return;
 	}
 	link->phase = PHASE_UP;
+	link->is_lost = false;
 	link->retry_ms = RETRY_MIN_MS;
 	hc_notice("connected to the hub at %s", link->options.path);
 	link->options.connected(link->options.context);

@@ -83,11 +83,11 @@ static void tell_ring_lost(struct hc_publisher *publisher)
 {
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
 
-	if (!publisher->ring_untold || hc_spool_is_full(publisher->spool))
+	if (!publisher->ring_untold)
 		return;
 	hc_report_gap(&event, "ring", publisher->ring_untold);
-	hc_spool_push(publisher->spool, &event);
-	publisher->ring_untold = 0;
+	if (hc_spool_offer(publisher->spool, &event))
+		publisher->ring_untold = 0;
 }
 
 void hc_publisher_ring_lost(struct hc_publisher *publisher, uint64_t count)

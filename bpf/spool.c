@@ -80,17 +80,26 @@ void hc_spool_lose(struct hc_spool *spool, size_t n)
 	spool->n_untold += n;
 }
 
-bool hc_spool_is_full(const struct hc_spool *spool)
+static bool keep(struct hc_spool *spool, const struct hc_buffer *event)
 {
-	return hc_spool_waiting(spool) >= HC_SPOOL_EVENTS_MAX;
+	return hc_spool_waiting(spool) < HC_SPOOL_EVENTS_MAX &&
+	       spool->n_bytes + event->len <= HC_SPOOL_BYTES_MAX &&
+	       (!spool->n_untold || tell_gap(spool)) && append(spool, event);
 }
 
 void hc_spool_push(struct hc_spool *spool, const struct hc_buffer *event)
 {
 	spool->n_pushed++;
-	if (hc_spool_is_full(spool) || spool->n_bytes + event->len > HC_SPOOL_BYTES_MAX ||
-	    (spool->n_untold && !tell_gap(spool)) || !append(spool, event))
+	if (!keep(spool, event))
 		hc_spool_lose(spool, 1);
+}
+
+bool hc_spool_offer(struct hc_spool *spool, const struct hc_buffer *event)
+{
+	if (!keep(spool, event))
+		return false;
+	spool->n_pushed++;
+	return true;
 }
 
 void hc_spool_push_front(struct hc_spool *spool, const struct hc_buffer *event)

@@ -25,8 +25,8 @@ HC_DEFINE_CLEANUP(struct hc_spool *, hc_spool_free);
 /** hc_spool_push() - copy an event to the end, or count it as lost */
 void hc_spool_push(struct hc_spool *spool, const struct hc_buffer *event);
 
-/** hc_spool_is_full() - whether the next event is counted as lost, however short it is */
-bool hc_spool_is_full(const struct hc_spool *spool);
+/** hc_spool_offer() - copy an event to the end if there is room; nothing is lost if there is not */
+bool hc_spool_offer(struct hc_spool *spool, const struct hc_buffer *event);
 
 /** hc_spool_push_front() - copy an event to the front, whatever the limits: for a new connection's
  * status */

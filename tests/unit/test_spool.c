@@ -123,6 +123,10 @@ Test(spool, bytes_are_bounded_too)
 	for (size_t i = 0; i < n_fit + 5; i++)
 		hc_spool_push(spool, &large);
 	cr_expect_eq(hc_spool_lost(spool), 5);
+	cr_expect_not(hc_spool_offer(spool, &large), "there is no room for so many bytes");
+	cr_expect_eq(hc_spool_lost(spool), 5, "and nothing is lost by asking");
 	cr_expect_eq(drain(spool), n_fit + 1);
+	cr_expect(hc_spool_offer(spool, &large));
+	cr_expect_eq(drain(spool), 1);
 	hc_spool_free(spool);
 }
