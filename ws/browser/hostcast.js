@@ -358,6 +358,8 @@ export class Hostcast extends EventTarget {
 	 */
 	#resumed({ from, to, replayed, complete, reason, missed_from, missed_to, state }) {
 		const [end, hole] = [to, missed_to].map(parsePosition);
+		if (this.#asking && from !== this.position)
+			return null; /* of what we shall leave behind when our question is answered */
 		this.#asking = false;
 		if (!complete)
 			this.#moveBehind(hole?.sequence < end?.sequence ? hole : end, state);
