@@ -3,7 +3,7 @@
 import re
 import time
 
-from harness.events import RFC3339_MS, progress
+from harness.events import RFC3339_MS, is_for_job, progress
 from harness.processes import REPO, wait_for
 
 STACK = {"health": {"interval": "200ms"}}
@@ -21,8 +21,7 @@ def is_component(name, status):
 
 
 def retained(rpc, name):
-    event, = rpc.call("state", type=name)["events"]
-    return event["payload"]
+    return [event["payload"] for event in rpc.call("state", type=name)["events"]]
 
 
 def check(payload):
@@ -40,9 +39,11 @@ def check(payload):
 def test_both_names_are_told_again_and_again_and_not_logged(new_hub):
     hub = new_hub({"health": {"interval": "100ms"}})
     with hub.client() as client, hub.rpc() as rpc:
-        # From here on all components are there: a sample in which one has changed is logged.
-        wait_for(lambda: retained(rpc, "system.health")["components"]["loader"]["status"] ==
-                 "healthy", "the loader in a sample")
+        # From here on all components are there: a sample in which one has changed is logged. The
+        # second name is told last.
+        wait_for(lambda: [payload for payload in retained(rpc, "health_check")
+                          if payload["components"]["loader"]["status"] == "healthy"],
+                 "the loader in a sample")
         before = rpc.call("status")["sequence"]
         for _ in range(3):
             samples = [client.until(is_type(name))[-1]
@@ -95,7 +96,9 @@ def test_an_application_that_tells_its_own_has_the_name_for_itself(new_hub):
     with hub.rpc() as rpc:
         rpc.publish({"type": "health_check", "payload": {"components": {"scraper": "ok"}}})
         with hub.client() as client:
-            client.until(is_type("system.health"))  # with one that was under way already
+            fence = progress()  # behind whatever was under way when the hub heard of the other
+            rpc.publish(fence)
+            client.until(is_for_job(fence["payload"]["job_id"]))
             for _ in range(5):
                 seen = client.until(is_type("system.health"))
                 assert not [message for message in seen if message["type"] == "health_check"]
