@@ -185,7 +185,15 @@ int hc_hub_load_types(struct hc_types **ret, const struct hc_conf *conf, struct 
 {
 	const char *const dirs[] = { conf->hostcast.types_dir, conf->hostcast.types_site_dir };
 
-	return hc_types_load(ret, dirs, HC_ARRAY_LEN(dirs), fault);
+	struct hc_fault why = HC_FAULT_NULL;
+	int r = hc_types_load(ret, dirs, HC_ARRAY_LEN(dirs), &why);
+
+	if (r == -EINVAL || r == -ENOMEM) /* says in which file */
+		*fault = why;
+	else if (r < 0)
+		hc_fault_set(fault, why.code, "[hostcast] types_dir, types_site_dir: %s",
+			     why.message);
+	return r;
 }
 
 static void set_framing(struct hc_hub *hub)

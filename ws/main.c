@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 	hc_log_init("hostcast-ws", (enum hc_log_level)server.conf->hostcast.log_level);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
-	(void)signal(SIGHUP, SIG_IGN); /* until there is something to reload */
+	(void)signal(SIGHUP, SIG_IGN);	/* until there is something to reload */
 	status = arguments.check ? check(&server, &arguments) : serve(&server);
 	(void)hc_conf_free(server.conf);
 	return status;

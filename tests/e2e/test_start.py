@@ -174,7 +174,7 @@ def test_a_file_that_is_no_log_is_set_aside_whole_and_told(new_hub):
 
 def test_a_registry_that_is_not_there_is_told(new_hub):
     hub = new_hub({"hostcast": {"types_dir": "/nonexistent/types"}}, start=False)
-    assert "/nonexistent/types" in complaint(hub.spawn())
+    assert "[hostcast] types_dir, types_site_dir: /nonexistent/types" in complaint(hub.spawn())
 
 
 @pytest.mark.parametrize("text,hint", [
