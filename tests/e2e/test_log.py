@@ -120,6 +120,34 @@ def test_a_log_that_is_deleted_begins_anew_and_everybody_is_told(new_hub):
         assert rpc.call("consumers")["consumers"][0]["name"] == "batch"
 
 
+def test_an_older_copy_of_the_log_goes_on_with_another_epoch_and_clients_are_told(new_hub):
+    """What follows would have sequences that they have seen with other events."""
+    hub = new_hub()
+    path = hub.run / "events.db"
+    with hub.rpc() as rpc:
+        before = rpc.greeting["epoch"]
+        rpc.publish(*[progress() for _ in range(9)])
+    hub.stop()
+    copy = path.read_bytes()
+    hub.start()
+    with hub.rpc() as rpc:
+        assert rpc.publish(progress())["sequences"] == [10]
+    hub.kill()
+    for suffix in ("-wal", "-shm"):
+        os.unlink(f"{path}{suffix}")
+    path.write_bytes(copy)
+    hub.start()
+    told = hub.process.wait_line("acknowledged events, 10 to 10, are not in it.* epoch ([0-9a-f]*)")
+    with hub.rpc() as rpc:
+        after, sequence = rpc.greeting["epoch"], rpc.greeting["sequence"]
+        assert before != after == told[1] and sequence == 9
+        assert rpc.publish(progress())["sequences"] == [10]
+    with hub.client(f"/ws/events?since={before}-10") as client:
+        payload = client.receive()["payload"]
+        assert (payload["complete"], payload["reason"]) == (False, "epoch")
+        assert payload["missed_to"] == f"{after}-10"
+
+
 def test_a_log_that_somebody_locks_is_degraded_until_they_let_go(new_hub):
     hub = new_hub()
     other = sqlite3.connect(hub.run / "events.db", isolation_level=None)
