@@ -588,20 +588,22 @@ int hc_database_check(struct hc_database *database, uint64_t ms_max)
 	return r || is_well ? r : SQLITE_CORRUPT;
 }
 
-const char *hc_database_error(const struct hc_database *database, int code)
-{
-	if (database->db && sqlite3_extended_errcode(database->db) == code)
-		return sqlite3_errmsg(database->db);
-	return sqlite3_errstr(code);
-}
-
 bool hc_database_is_full(const struct hc_database *database, int code)
 {
 	int error = database->db ? sqlite3_system_errno(database->db) : 0;
 
-	if ((code & 0xff) == SQLITE_FULL)
+	if ((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE)
 		return true;
 	return (code & 0xff) == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT);
+}
+
+const char *hc_database_error(const struct hc_database *database, int code)
+{
+	if (hc_database_is_full(database, code))
+		return sqlite3_errstr(SQLITE_FULL);
+	if (database->db && sqlite3_extended_errcode(database->db) == code)
+		return sqlite3_errmsg(database->db);
+	return sqlite3_errstr(code);
 }
 
 /* ---- open --------------------------------------------------------------------------------- */

@@ -377,7 +377,8 @@ static bool has_space(struct sqlite_store *store)
 /* Without anything to commit: is that which stood in the way gone? */
 static void look_again(struct sqlite_store *store)
 {
-	if (store->is_full && has_space(store))
+	/* A quota, or what only root may use, shows when something is written. */
+	if (store->is_full && has_space(store) && !hc_database_set_clock(&store->database))
 		be_well(store);
 	else if (store->is_locked && !hc_database_try(&store->database))
 		be_well(store);
