@@ -24,6 +24,9 @@ struct hc_publisher {
 	uint64_t ring_untold; /* records lost in the ring buffer and not told yet */
 	bool stopped;
 
+	bool was_here; /* what the hub has was told by us, since the system was started */
+	uint64_t n_ring_lost;
+	uint64_t n_explained; /* losses that were told before the last comparison with the hub */
 	bool resync_wanted;
 	uint64_t resync_pushed; /* hc_spool_pushed() when the hub was asked */
 
@@ -92,8 +95,19 @@ static void tell_ring_lost(struct hc_publisher *publisher)
 
 void hc_publisher_ring_lost(struct hc_publisher *publisher, uint64_t count)
 {
+	publisher->n_ring_lost += count;
 	publisher->ring_untold += count;
 	tell_ring_lost(publisher);
+}
+
+void hc_publisher_missed(struct hc_publisher *publisher, uint64_t count)
+{
+	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer event = HC_BUFFER_NULL;
+
+	if (!count || publisher->silent)
+		return;
+	hc_report_gap(&event, "reconcile", count);
+	hc_spool_push(publisher->spool, &event);
 }
 
 /* ---- the state file ------------------------------------------------------------------------- */
@@ -146,6 +160,7 @@ void hc_publisher_restore(struct hc_publisher *publisher, const struct hc_state_
 
 	publisher->state_of = *of;
 	r = hc_state_load(&before, &enabled, path, of);
+	publisher->was_here = !r;
 	if (r < 0)
 		hc_warn("%s: %s, ignoring what was known before", path, strerror(-r));
 	else if (r == HC_STATE_E_INVALID)
@@ -198,6 +213,38 @@ static void try_resync(struct hc_publisher *publisher)
 				"device.mounted"); /* else: at the next idle moment */
 }
 
+static void count_gone(void *context, const struct hc_mount_row *row,
+		       const struct hc_device *device)
+{
+	(void)row;
+	(void)device;
+	++*(uint64_t *)context;
+}
+
+static void count_missing(void *context, struct hc_mount *mount)
+{
+	(void)mount;
+	++*(uint64_t *)context;
+}
+
+/*
+ * What differs although nothing was told to be lost happened while nobody looked, or was lost with
+ * a loader that was killed. A hub that has nothing, and what was before the system was started, are
+ * no losses.
+ */
+static void tell_missed(struct hc_publisher *publisher, const msgpack_object *events)
+{
+	uint64_t n = 0, n_told = publisher->n_ring_lost + hc_spool_lost(publisher->spool);
+	const struct hc_resync_fns fns = { count_gone, count_missing, &n };
+
+	if (publisher->was_here && events->via.array.size && n_told == publisher->n_explained &&
+	    !hc_resync(events, current_table(publisher), hc_filter_tells, publisher->options.conf,
+		       &fns))
+		hc_publisher_missed(publisher, n);
+	publisher->was_here = true;
+	publisher->n_explained = n_told;
+}
+
 static void hub_told_state(void *context, const msgpack_object *events)
 {
 	struct hc_publisher *publisher = context;
@@ -207,6 +254,7 @@ static void hub_told_state(void *context, const msgpack_object *events)
 	    !publisher->options.is_quiet(publisher->options.context))
 		return; /* something has happened since; the next idle moment asks again */
 	publisher->resync_wanted = false;
+	tell_missed(publisher, events);
 	if (hc_resync(events, current_table(publisher), hc_filter_tells, publisher->options.conf,
 		      &fns))
 		hc_err("no memory to compare the hub's state with the table, skipping it");

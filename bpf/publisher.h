@@ -62,6 +62,9 @@ void hc_publisher_mount(struct hc_publisher *publisher, const struct hc_mount_re
  */
 void hc_publisher_ring_lost(struct hc_publisher *publisher, uint64_t count);
 
+/** hc_publisher_missed() - queue detector.gap for changes that were found, not told as they came */
+void hc_publisher_missed(struct hc_publisher *publisher, uint64_t count);
+
 /** hc_publisher_send() - send what is queued, save the state soon, compare with the hub if it is
  * time */
 void hc_publisher_send(struct hc_publisher *publisher);

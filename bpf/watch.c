@@ -48,6 +48,8 @@ struct hc_watch {
 	uint64_t scan_turn;
 	uint64_t n_records;
 	uint64_t n_dropped; /* as far as it has been told */
+	uint64_t n_found;   /* differences that are told, in the last comparison */
+	bool is_explained;  /* by losses that have been told */
 	bool stopped;
 	struct hc_log_limit drop_limit, scan_limit;
 
@@ -59,6 +61,7 @@ struct hc_watch {
 
 static void scan(struct hc_watch *watch, bool reconciled);
 static void tell_ready(struct hc_watch *watch);
+static bool has_news(struct hc_watch *watch);
 
 /* ---- for the publisher ---------------------------------------------------------------------- */
 
@@ -137,11 +140,13 @@ static int add_differences(struct hc_watch *watch, const struct hc_table *old, b
 	int r;
 
 	r = hc_table_diff(&differences, old, watch->table, hc_filter_tells, watch->conf);
+	watch->n_found = 0;
 	for (i = 0; !r && i < differences.n; i++) {
 		const struct hc_difference *difference = &differences.items[i];
 
 		if (difference->kind == HC_DIFFERENCE_NEW && !difference->moved)
 			difference->mount->seen_boot_ns = hc_boottime_ns();
+		watch->n_found += difference->told;
 		if (difference->told && !difference->mount->device &&
 		    difference->kind != HC_DIFFERENCE_GONE)
 			r = hc_lookup_mount(watch->lookup, watch->table, difference->mount);
@@ -301,6 +306,7 @@ static void scan(struct hc_watch *watch, bool reconciled)
 	HC_CLEANUP(hc_table_unrefp) struct hc_table *old = hc_table_ref(watch->table);
 	uint64_t start = hc_monotonic_ns();
 	struct hc_table *new;
+	bool again = false;
 	int r;
 
 	(void)uv_timer_stop(&watch->scan_timer); /* cannot fail */
@@ -311,17 +317,21 @@ static void scan(struct hc_watch *watch, bool reconciled)
 	hc_actors_settle(watch->actors, watch->n_scans);
 	r = hc_reader_read(&watch->reader, &new);
 	if (!r) {
+		again = reconciled && has_news(watch); /* while the table was read */
+		reconciled &= !again;
 		replace_table(watch, new);
 		r = add_differences(watch, old, reconciled);
 	}
 	if (r)
 		scan_failed(watch, r);
+	else if (reconciled && !watch->is_explained)
+		hc_publisher_missed(watch->publisher, watch->n_found);
 	if (watch->source)
 		hc_source_drain(watch->source);
 	conclude(watch);
 	watch->scan_done_ns = hc_monotonic_ns();
 	watch->scan_cost_ns = watch->scan_done_ns - start;
-	if (hc_actors_waiting(watch->actors))
+	if (again || hc_actors_waiting(watch->actors))
 		want_scan(watch);
 }
 
@@ -389,9 +399,15 @@ static bool has_news(struct hc_watch *watch)
 	return poll(&fd, 1, 0) > 0 || watch->n_records != n_before;
 }
 
+static void compare(struct hc_watch *watch, bool is_explained)
+{
+	watch->is_explained = is_explained;
+	scan(watch, !has_news(watch));
+}
+
 void hc_watch_reconcile(struct hc_watch *watch)
 {
-	scan(watch, !has_news(watch));
+	compare(watch, false);
 }
 
 static void reconcile_timer_fired(uv_timer_t *timer)
@@ -410,7 +426,7 @@ static void check_drops(struct hc_watch *watch)
 		hc_warn("%llu BPF records were lost for want of room, comparing the whole table",
 			(unsigned long long)n_new);
 	hc_publisher_ring_lost(watch->publisher, n_new);
-	hc_watch_reconcile(watch);
+	compare(watch, true);
 }
 
 static void tick_timer_fired(uv_timer_t *timer)

@@ -359,7 +359,7 @@ def test_a_killed_loader_is_told_within_a_second_and_what_it_missed_on_its_retur
     before, after = mounts.tmpfs(), mounts.directory()
     with own_stack.through_apache() as browser, own_stack.straight() as direct:
         for client in (browser, direct):
-            client.subscribe("device.*", "detector.status")
+            client.subscribe("device.*", "detector.*")
         gone = mounts.directory()
         mounts.tmpfs(gone)
         for client in (browser, direct):
@@ -389,6 +389,10 @@ def test_a_killed_loader_is_told_within_a_second_and_what_it_missed_on_its_retur
                 ("device.mounted", str(after)), ("device.unmounted", str(gone))}, told
             assert all(event["payload"]["reconciled"] is True for event in told)
             assert back
+            gap, = [event for event in seen if event["type"] == "detector.gap"]
+            assert (gap["payload"]["stage"], gap["payload"]["count"]) == ("reconcile", 2)
+            assert seen.index(gap) < seen.index(told[0])
+        assert own_stack.rest().read("/api/status")["lost"]["reconcile"] == 2
         own_stack.wait_restarted("hostcast-bpf", old)
 
         # Nothing of what is told already is told again.
