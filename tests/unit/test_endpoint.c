@@ -160,6 +160,47 @@ Test(endpoint, the_most_specific_is_tried_first_whatever_the_order_in_the_file)
 	close_world(&world);
 }
 
+/* One order after the other of @n items (Heap's algorithm). Returns false once all have been. */
+static bool next_order(const char **items, size_t *counts, size_t n)
+{
+	for (size_t i = 1; i < n; counts[i++] = 0) {
+		size_t j = i % 2 ? counts[i] : 0;
+		const char *item = items[i];
+
+		if (counts[i] == i)
+			continue;
+		counts[i]++;
+		items[i] = items[j];
+		items[j] = item;
+		return true;
+	}
+	return false;
+}
+
+/* Those of another length come between in the file, and must not keep two apart. */
+Test(endpoint, a_literal_one_is_never_shadowed_in_any_order_of_the_file)
+{
+	const char *sections[] = { "/short", "/x/{b}/c", "/x/y/c", "/ws/late", "/a/b/c/{d}" };
+	size_t counts[HC_ARRAY_LEN(sections)] = { 0 };
+	char text[512];
+
+	do {
+		struct world world;
+		size_t len = 0;
+
+		for (size_t i = 0; i < HC_ARRAY_LEN(sections); i++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"[endpoint %s]\nevents = job.*\n", sections[i]);
+		world = open_world(text, "");
+		for (size_t i = 0; i < HC_ARRAY_LEN(sections); i++)
+			cr_assert_str_eq(find(&world, sections[i]), sections[i], "%s", text);
+		cr_assert_str_eq(find(&world, "/ws/system-health"), "/ws/system-health");
+		cr_assert_str_eq(find(&world, "/x/z/c"), "/x/{b}/c");
+		cr_assert_str_eq(find(&world, "/ws/user123"), "/ws/{user_id}");
+		close_world(&world);
+	} while (next_order(sections, counts, HC_ARRAY_LEN(sections)));
+}
+
 Test(endpoint, a_segment_in_braces_is_the_user)
 {
 	struct world world = open_world("", "/latest");

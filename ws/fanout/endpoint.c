@@ -48,20 +48,27 @@ static bool matches(struct hc_str pattern, struct hc_str path, struct hc_str *re
 	return !pattern.len && !path.len;
 }
 
-/* Orders two paths by their first segment of which one is literal and the other is not. */
+/* How many segments are before the one in braces; SIZE_MAX if none is. */
+static size_t n_literal(const char *path)
+{
+	struct hc_str rest = hc_str(path);
+
+	for (size_t n = 0; rest.len; n++)
+		if (next_segment(&rest).s[0] == '{')
+			return n;
+	return SIZE_MAX;
+}
+
+/*
+ * Whose braces come later is first. Paths of other lengths are ordered as well, although no request
+ * could be for both: a sort needs to know the order of any two.
+ */
 static int compare_ways(const void *a, const void *b)
 {
-	struct hc_str x = hc_str(((const struct way *)a)->path);
-	struct hc_str y = hc_str(((const struct way *)b)->path);
+	size_t x = n_literal(((const struct way *)a)->path);
+	size_t y = n_literal(((const struct way *)b)->path);
 
-	while (x.len && y.len) {
-		bool x_is_open = next_segment(&x).s[0] == '{';
-		bool y_is_open = next_segment(&y).s[0] == '{';
-
-		if (x_is_open != y_is_open)
-			return x_is_open ? 1 : -1;
-	}
-	return 0;
+	return x == y ? 0 : x > y ? -1 : 1;
 }
 
 bool hc_endpoints_find(struct hc_route *ret, struct hc_endpoints *endpoints, struct hc_str path)
