@@ -20,12 +20,21 @@
 #include "proto/clock.h"
 #include "ws/log/witness.h"
 
-#define LINE_LEN_MAX 100  /* bytes */
-#define UNCERTAIN_MS 2000 /* of that moment; no system is down and up again within that */
+#define LINE_LEN_MAX 100       /* bytes */
+#define APART_NS_MAX 100000000 /* of two looks at clocks: we may be stopped in between */
+#define UNCERTAIN_MS 2000      /* of that moment; no system is down and up again within that */
 
 static int64_t came_up_unix_ms(void)
 {
-	return hc_now_unix_ms() - (int64_t)(hc_boottime_ns() / 1000000);
+	uint64_t before_ns, after_ns;
+	int64_t now_unix_ms;
+
+	do {
+		before_ns = hc_boottime_ns();
+		now_unix_ms = hc_now_unix_ms();
+		after_ns = hc_boottime_ns();
+	} while (after_ns - before_ns > APART_NS_MAX);
+	return now_unix_ms - (int64_t)(after_ns / 1000000);
 }
 
 static void read_line(struct hc_witness *witness)
