@@ -22,6 +22,7 @@
 #include "ws/rpc/feed.h"
 #include "ws/rpc/peer.h"
 #include "ws/sessions/admission.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/replay.h"
 #include "ws/sessions/session.h"
 
@@ -243,6 +244,8 @@ static int open_fan_out(struct hc_hub *hub)
 	if (!r)
 		r = hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->framing);
 	if (!r)
+		r = hc_questions_new(&hub->questions, hub);
+	if (!r)
 		r = hc_writer_new(&hub->writer, hub->loop, hub->store, show, hub);
 	if (!r)
 		r = hc_admission_new(&hub->admission, hc_admission_raise_limit(), hub->conf);
@@ -334,6 +337,7 @@ struct hc_hub *hc_hub_free(struct hc_hub *hub)
 	hub->admission = hc_admission_free(hub->admission);
 	hub->endpoints = hc_endpoints_unref(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
+	hub->questions = hc_questions_free(hub->questions);
 	hub->ring = hc_ring_free(hub->ring);
 	hub->latest = hc_latest_free(hub->latest);
 	hub->state = hc_state_free(hub->state);

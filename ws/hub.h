@@ -30,6 +30,7 @@ struct hc_health;
 struct hc_inherited;
 struct hc_metrics;
 struct hc_peers;
+struct hc_questions;
 struct hc_replay;
 struct hc_sessions;
 
@@ -44,13 +45,14 @@ struct hc_hub {
 	struct hc_keeper *keeper;
 	struct hc_store *store;
 	struct hc_ring *ring;
-	struct hc_replay *replay; /* clients that are behind in the ring */
+	struct hc_replay *replay; /* clients that are behind */
 	struct hc_state *state;
 	struct hc_latest *latest;
 	struct hc_consumers *consumers;
 	struct hc_endpoints *endpoints;
 	struct hc_audiences *audiences;
 	struct hc_catchup *catchup;
+	struct hc_questions *questions; /* of clients to the log */
 	struct hc_writer *writer;
 	struct hc_admission *admission; /* who may come in */
 	struct hc_sessions *sessions;	/* WebSocket clients */

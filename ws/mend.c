@@ -10,6 +10,7 @@
 #include "ws/rpc/detector.h"
 #include "ws/rpc/feed.h"
 #include "ws/rpc/peer.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/session.h"
 
 /* ---- the state ---------------------------------------------------------------------------- */
@@ -60,6 +61,7 @@ static void renew(struct hc_hub *hub)
 		return;
 	hub->framing.origin.epoch = hub->store->epoch;
 	hc_ring_forget(hub->ring);
+	hc_questions_forget(hub->questions);
 	for (struct hc_session *session = hub->sessions->head; session; session = session->next)
 		if (session->audience)
 			hc_session_end(session, HC_CLOSE_POSITION_LOST, "position lost");

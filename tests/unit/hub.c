@@ -10,6 +10,7 @@
 #include "ws/fanout/frame.h"
 #include "ws/sessions/admission.h"
 #include "ws/sessions/message.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/replay.h"
 
 #define TURNS_MAX 1000000 /* of the loop until it settles: more, and something spins */
@@ -157,6 +158,7 @@ static void open_rooms(struct hc_hub *hub, uint64_t ring_bytes)
 	cr_assert_eq(hc_endpoints_new(&hub->endpoints, hub->types, &hub->conf->endpoints, ""), 0);
 	cr_assert_eq(
 		hc_catchup_new(&hub->catchup, hub->loop, hub->store, hub->types, &hub->framing), 0);
+	cr_assert_eq(hc_questions_new(&hub->questions, hub), 0);
 	cr_assert_eq(hc_admission_new(&hub->admission, 1024, hub->conf), 0);
 	cr_assert_eq(hc_sessions_new(&hub->sessions, hub), 0);
 	cr_assert_eq(hc_replay_new(&hub->replay, hub), 0);
@@ -200,6 +202,7 @@ void test_hub_close(struct test_hub *test)
 	hub->admission = hc_admission_free(hub->admission);
 	hub->endpoints = hc_endpoints_unref(hub->endpoints);
 	hub->audiences = hc_audiences_free(hub->audiences);
+	hub->questions = hc_questions_free(hub->questions);
 	hub->ring = hc_ring_free(hub->ring);
 	hub->latest = hc_latest_free(hub->latest);
 	hub->state = hc_state_free(hub->state);

@@ -673,7 +673,7 @@ Test(session, what_is_trimmed_before_a_count_is_made_is_told)
 	head = test.hub.store->newest;
 	plug_in(&plug, &test);
 	client_open(&client, &test, "/ws/events", (struct hc_position[]){ position(&test, 100) });
-	cr_assert(client.session.job);
+	cr_assert(client.session.question);
 	publish(&test, 100);
 	oldest = test.hub.store->oldest;
 	cr_assert(oldest > 102 && oldest < head);
@@ -706,7 +706,7 @@ Test(session, what_is_trimmed_before_a_page_is_read_is_told)
 	client.wire.room = SIZE_MAX;
 	client.wire.wants_write = false;
 	hc_session_on_writable(&client.session); /* finds that the ring has moved on */
-	cr_assert(client.session.job);
+	cr_assert(client.session.question);
 	publish(&test, 400);
 	oldest = test.hub.store->oldest;
 	cr_assert_gt(oldest, 200);
@@ -769,7 +769,7 @@ Test(session, a_filter_that_changes_while_the_log_is_read_counts_from_then_on)
 	client.wire.blocked = false;
 	client.wire.room = SIZE_MAX;
 	hc_session_on_writable(&client.session);
-	cr_assert(client.session.job);
+	cr_assert(client.session.question);
 	cr_assert(hc_session_set_filter(&client.session, &alerts));
 	pull(&plug, &test);
 	publish(&test, 1);
@@ -794,7 +794,7 @@ Test(session, one_that_goes_while_the_log_is_read_leaves_nothing)
 		struct hc_position at = position(&test, i);
 
 		client_open(&clients[i], &test, "/ws/events", &at);
-		cr_expect(clients[i].session.job);
+		cr_expect(clients[i].session.question);
 	}
 	for (size_t i = 0; i < HC_ARRAY_LEN(clients); i++)
 		client_close(&clients[i]);

@@ -13,6 +13,7 @@
 
 #include "ws/fanout/audience.h"
 #include "ws/sessions/cursor.h"
+#include "ws/sessions/question.h"
 
 #define RUN_MIN \
 	(16 * 1024) /* bytes; a run this long is worth a write of its own, copying nothing */
@@ -22,6 +23,7 @@ struct hc_audience {
 	struct hc_audience *next;
 	struct hc_wants wants; /* its user is `user` below */
 	struct hc_track *track;
+	struct hc_question *questions;
 	struct hc_session **members;
 	size_t n_members;
 	size_t cap_members;
@@ -58,6 +60,7 @@ int hc_audiences_new(struct hc_audiences **ret, struct hc_ring *ring)
 
 static void audience_free(struct hc_audience *audience)
 {
+	hc_question_end(audience->questions);
 	hc_ring_release(audience->all->ring, audience->track);
 	free(audience->members);
 	free(audience);
@@ -317,6 +320,11 @@ void hc_audiences_flush(struct hc_audiences *audiences, uint64_t now_ms)
 const struct hc_wants *hc_audience_wants(const struct hc_audience *audience)
 {
 	return &audience->wants;
+}
+
+struct hc_question **hc_audience_questions(struct hc_audience *audience)
+{
+	return &audience->questions;
 }
 
 size_t hc_audiences_size(const struct hc_audiences *audiences)

@@ -15,6 +15,7 @@
 
 struct hc_audience;
 struct hc_audiences;
+struct hc_question;
 struct hc_session;
 
 #define HC_SLICE_MAX (64 * 1024) /* bytes of one write, unless a single event is larger */
@@ -75,6 +76,9 @@ size_t hc_audience_count(const struct hc_audience *audience, uint64_t from);
 
 /** hc_audience_wants() - what its members want; borrowed */
 const struct hc_wants *hc_audience_wants(const struct hc_audience *audience);
+
+/** hc_audience_questions() - what its members have asked the log for; the list of question.c */
+struct hc_question **hc_audience_questions(struct hc_audience *audience);
 
 size_t hc_audiences_size(const struct hc_audiences *audiences);
 

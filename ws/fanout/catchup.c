@@ -15,6 +15,7 @@ struct hc_catchup {
 	const struct hc_framing_options *framing;
 	struct hc_catchup_job *head, **tail;
 	unsigned int n_running;
+	bool held;
 };
 
 int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *store,
@@ -42,6 +43,7 @@ struct hc_catchup_job *hc_catchup_job_free(struct hc_catchup_job *job)
 	if (job->zone.chunk_list.head)
 		msgpack_zone_destroy(&job->zone);
 	hc_buffer_deinit(&job->page);
+	hc_buffer_deinit(&job->marks);
 	hc_framer_deinit(&job->framer);
 	free(job->user);
 	free(job);
@@ -101,6 +103,9 @@ static bool decode(struct hc_catchup_job *job, const struct hc_row *row, const s
 
 void hc_catchup_encode_frame(struct hc_catchup_job *job, const struct hc_event *event)
 {
+	struct hc_catchup_mark mark = { event->sequence, job->page.len };
+
+	hc_buffer_append(&job->marks, &mark, sizeof(mark));
 	hc_framer_event(&job->framer, job->encoding, event, &job->page);
 }
 
@@ -116,7 +121,7 @@ static bool add(struct hc_catchup_job *job, const struct hc_row *row, const stru
 		return false;
 	}
 	job->encode(job, &event);
-	if (job->page.failed) {
+	if (job->page.failed || job->marks.failed) {
 		job->error = -ENOMEM;
 		return false;
 	}
@@ -192,7 +197,7 @@ static void after_work(uv_work_t *request, int status)
 
 static void start_some(struct hc_catchup *catchup)
 {
-	while (catchup->head && catchup->n_running < RUNNING_MAX) {
+	while (catchup->head && catchup->n_running < RUNNING_MAX && !catchup->held) {
 		struct hc_catchup_job *job = pop(catchup);
 
 		if (!job->owner) {
@@ -203,6 +208,12 @@ static void start_some(struct hc_catchup *catchup)
 		/* It can fail for a missing function only. */
 		(void)uv_queue_work(catchup->loop, &job->work, work, after_work);
 	}
+}
+
+void hc_catchup_hold(struct hc_catchup *catchup, bool held)
+{
+	catchup->held = held;
+	start_some(catchup);
 }
 
 struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner, uint64_t after)

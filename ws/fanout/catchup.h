@@ -21,6 +21,12 @@ typedef void hc_catchup_done_fn(struct hc_catchup_job *job);
 /** hc_catchup_encode_fn - append an event to job->page; called on a worker thread */
 typedef void hc_catchup_encode_fn(struct hc_catchup_job *job, const struct hc_event *event);
 
+/** struct hc_catchup_mark - where in the page of a job an event begins */
+struct hc_catchup_mark {
+	uint64_t sequence;
+	size_t at;
+};
+
 /** struct hc_catchup_job - one question to the log */
 struct hc_catchup_job {
 	/* set by who asks */
@@ -39,6 +45,8 @@ struct hc_catchup_job {
 	bool addressed_only; /* and nothing that is for everybody */
 	/* the answer */
 	struct hc_buffer page;
+	struct hc_buffer
+		marks;	/* of hc_catchup_encode_frame(): n struct hc_catchup_mark, or more */
 	uint64_t first; /* the oldest sequence behind `after`; 0 if there was none */
 	uint64_t last;	/* the newest sequence looked at; `after` if there was none */
 	uint64_t n;	/* events wanted */
@@ -58,6 +66,9 @@ int hc_catchup_new(struct hc_catchup **ret, uv_loop_t *loop, struct hc_store *st
 
 /** hc_catchup_free() - forget waiting jobs; the running ones must have ended (run the loop) */
 struct hc_catchup *hc_catchup_free(struct hc_catchup *catchup);
+
+/** hc_catchup_hold() - there is no room for answers: start no jobs; or, again */
+void hc_catchup_hold(struct hc_catchup *catchup, bool held);
 
 /** hc_catchup_is_idle() - whether no job runs */
 bool hc_catchup_is_idle(const struct hc_catchup *catchup);
@@ -81,7 +92,8 @@ struct hc_catchup_job *hc_catchup_job_new(hc_catchup_done_fn *done, void *owner,
 /** hc_catchup_job_free() - forget a job that was not submitted */
 struct hc_catchup_job *hc_catchup_job_free(struct hc_catchup_job *job);
 
-/** hc_catchup_encode_frame() - an encode function: what a client reads, in job->encoding */
+/** hc_catchup_encode_frame() - an encode function: what a client reads, in job->encoding, and its
+ * mark */
 void hc_catchup_encode_frame(struct hc_catchup_job *job, const struct hc_event *event);
 
 /**

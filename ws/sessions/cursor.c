@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
-
-#include "proto/log.h"
 #include "ws/sessions/cursor.h"
-#include "ws/sessions/replay.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/resume.h"
 
 #define SLICES_MAX 16 /* looked at in a row for a client that wants few of the events */
@@ -30,119 +27,90 @@ uint64_t hc_cursor_sequence(const struct hc_session *session)
 	return session->behind ? session->sequence : hc_ring_sequence(session->hub->ring);
 }
 
-struct hc_catchup_job *hc_cursor_new_job(struct hc_session *session, hc_catchup_done_fn *done)
-{
-	struct hc_catchup_job *job = hc_catchup_job_new(done, session, session->sequence);
-	const struct hc_wants *wants = hc_audience_wants(session->audience);
-
-	if (job)
-		job->user = strdup(wants->user);
-	if (!job || !job->user) {
-		free(job);
-		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-		return NULL;
-	}
-	job->filter = wants->filter;
-	job->addressed_only = wants->addressed_only;
-	session->job = job;
-	return job;
-}
-
-void hc_cursor_drop_job(struct hc_session *session)
-{
-	if (session->job)
-		session->job->owner = NULL;
-	session->job = NULL;
-}
-
-void hc_cursor_drop_page(struct hc_session *session)
-{
-	if (!session->job || !session->job->encode)
-		return;
-	hc_cursor_drop_job(session);
-	hc_wire_want_write(session->wire);
-}
-
 /* ---- catching up -------------------------------------------------------------------------- */
 
-static void on_page(struct hc_catchup_job *job)
+/*
+ * Writes the next slice of the ring. Returns whether there may be more to look at, and adds to
+ * @written.
+ */
+static bool replay_ring(struct hc_session *session, size_t *written)
 {
-	struct hc_session *session = job->owner;
+	const struct hc_ring *ring = session->hub->ring;
+	struct hc_slice slice;
 
-	session->job = NULL;
-	if (job->error) {
-		hc_err("client %llu: cannot read the log behind %llu: %s, disconnecting",
-		       (unsigned long long)session->id, (unsigned long long)job->after,
-		       strerror(-job->error));
-		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
-		return;
+	if (!hc_audience_slice(session->audience, session->cursor, &slice)) {
+		session->in_log = true;
+		return true;
 	}
-	hc_resume_skip(session, hc_catchup_first_left(job));
-	if (job->last > session->sequence)
-		session->sequence = job->last;
-	session->hub->stats.sent.deliveries += job->n;
-	hc_buffer_append(&session->waiting, job->page.data, job->page.len);
-	if (session->waiting.failed)
+	if (slice.next == session->cursor && slice.next != hc_ring_next(ring)) {
 		hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-	hc_wire_want_write(session->wire);
+		return false;
+	}
+	if (slice.bytes.len && !hc_session_write(session, slice.bytes))
+		return false;
+	*written += slice.bytes.len;
+	session->hub->stats.sent.deliveries += slice.n;
+	session->cursor = slice.next;
+	session->sequence = hc_ring_sequence_before(ring, slice.next);
+	if (slice.next == hc_ring_next(ring))
+		hc_cursor_be_up_to_date(session);
+	return true;
 }
 
-static void continue_in_log(struct hc_session *session)
+static bool write_page(struct hc_session *session, const struct hc_question *page, size_t *written)
 {
-	struct hc_catchup_job *job;
+	struct hc_slice slice;
+
+	if (hc_resume_skip(session, page->left))
+		return false;
+	slice = hc_question_slice(page, session->sequence);
+	if (slice.bytes.len && !hc_session_write(session, slice.bytes))
+		return false;
+	*written += slice.bytes.len;
+	session->hub->stats.sent.deliveries += slice.n;
+	session->sequence = slice.next;
+	return true;
+}
+
+/* Whether the ring has what it lacks. */
+static bool can_leave_log(struct hc_session *session)
+{
 	uint64_t slot;
 
-	if (session->job)
-		return;
-	if (hc_ring_find(session->hub->ring, session->sequence, &slot)) {
-		hc_cursor_be_behind(session, slot, session->sequence);
-		return;
-	}
-	job = hc_cursor_new_job(session, on_page);
-	if (!job)
-		return;
-	/* What is committed but not shown yet comes from the ring. */
-	job->until = hc_ring_sequence(session->hub->ring);
-	job->encode = hc_catchup_encode_frame;
-	job->encoding = session->encoding;
-	job->bytes_max = HC_SLICE_MAX;
-	hc_catchup_submit(session->hub->catchup, job);
+	if (session->is_resuming || !hc_ring_find(session->hub->ring, session->sequence, &slot))
+		return false;
+	session->in_log = false;
+	session->cursor = slot;
+	return true;
+}
+
+/* What replay_ring() does, for the log. */
+static bool replay_log(struct hc_session *session, size_t *written)
+{
+	const struct hc_question *answer;
+	bool more = false;
+
+	if (can_leave_log(session))
+		return true;
+	answer = hc_question_ask(session, session->is_resuming ? HC_ASKED_COUNT : HC_ASKED_PAGE);
+	if (!answer)
+		return false;
+	if (session->is_resuming)
+		hc_resume_answer(session, answer);
+	else
+		more = write_page(session, answer, written);
+	hc_question_drop(session);
+	return more;
 }
 
 size_t hc_cursor_replay(struct hc_session *session)
 {
-	const struct hc_ring *ring = session->hub->ring;
 	size_t written = 0;
 
-	for (int i = 0; i < SLICES_MAX && session->behind && !written; i++) {
-		struct hc_slice slice;
-
-		if (!hc_audience_slice(session->audience, session->cursor, &slice)) {
-			session->in_log = true;
+	for (int i = 0; i < SLICES_MAX && session->behind && !written; i++)
+		if (!(session->in_log ? replay_log : replay_ring)(session, &written))
 			break;
-		}
-		if (slice.next == session->cursor && slice.next != hc_ring_next(ring)) {
-			hc_session_end(session, HC_CLOSE_INTERNAL, "out of memory");
-			break;
-		}
-		if (slice.bytes.len && !hc_session_write(session, slice.bytes))
-			break;
-		written += slice.bytes.len;
-		session->hub->stats.sent.deliveries += slice.n;
-		session->cursor = slice.next;
-		session->sequence = hc_ring_sequence_before(ring, slice.next);
-		if (slice.next == hc_ring_next(ring))
-			hc_cursor_be_up_to_date(session);
-	}
 	return written;
-}
-
-void hc_cursor_continue(struct hc_session *session)
-{
-	if (session->in_log)
-		continue_in_log(session);
-	else
-		hc_replay_go_on(session);
 }
 
 bool hc_cursor_deliver(struct hc_session *session, const struct hc_turn *turn,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ws/sessions/cursor.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/replay.h"
 
 #define TURN_BYTES_MAX (128 * 1024) /* written in one turn: 0.1 to 0.4 ms of work */
@@ -44,23 +45,23 @@ static void dequeue(struct hc_replay *replay, struct hc_session *session)
 /* Something may have come in between that goes first, and is for the session to do. */
 static bool is_for_us(const struct hc_session *session)
 {
-	return session->behind && !session->in_log && !session->waiting.len &&
-	       !session->close_code && !hc_wire_is_blocked(session->wire);
+	return session->behind && !session->waiting.len && !session->close_code &&
+	       !hc_wire_is_blocked(session->wire);
 }
 
 static void serve(struct hc_replay *replay, struct hc_session *session)
 {
-	if (is_for_us(session)) {
-		size_t n = hc_cursor_replay(session);
+	size_t n = 0;
 
-		replay->bytes += n;
-		if (n && is_for_us(session)) { /* nothing goes out on a broken wire */
-			enqueue(replay, session);
-			return;
-		}
-	}
-	if (session->in_log)
-		hc_cursor_continue(session);
+	if (is_for_us(session))
+		n = hc_cursor_replay(session);
+	else
+		hc_question_drop(session);
+	replay->bytes += n;
+	if (session->question) /* it goes on when there is an answer */
+		return;
+	if (n && is_for_us(session)) /* nothing goes out on a broken wire */
+		enqueue(replay, session);
 	else if (session->behind || session->close_code)
 		hc_wire_want_write(session->wire);
 }
@@ -69,12 +70,18 @@ void hc_replay_go_on(struct hc_session *session)
 {
 	struct hc_replay *replay = session->hub->replay;
 
-	if (session->replay_link)
-		return;
+	if (session->replay_link || session->question)
+		return; /* its turn comes, if need be when there is an answer */
 	if (replay->head || replay->bytes > TURN_BYTES_MAX)
 		enqueue(replay, session);
 	else
 		serve(replay, session);
+}
+
+void hc_replay_enqueue(struct hc_session *session)
+{
+	if (!session->replay_link)
+		enqueue(session->hub->replay, session);
 }
 
 void hc_replay_leave(struct hc_session *session)

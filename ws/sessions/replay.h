@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replay: clients that are behind in the ring and whose sockets take more.
+ * Replay: clients that are behind and whose sockets take more.
  *
  * A turn of the loop serves so many of them that those who are live need not wait for a thousand
  * that come back. The others wait in a queue, in the order in which they came, and cost nothing
@@ -20,6 +20,9 @@ struct hc_replay *hc_replay_free(struct hc_replay *replay);
 
 /** hc_replay_go_on() - the socket of a client takes more: serve it now, or when its turn comes */
 void hc_replay_go_on(struct hc_session *session);
+
+/** hc_replay_enqueue() - what a client waited for is there: serve it when its turn comes */
+void hc_replay_enqueue(struct hc_session *session);
 
 /** hc_replay_leave() - the client is gone */
 void hc_replay_leave(struct hc_session *session);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws/sessions/cursor.h"
+#include "ws/sessions/question.h"
+#include "ws/sessions/replay.h"
 #include "ws/sessions/resume.h"
 
 /* ---- state -------------------------------------------------------------------------------- */
@@ -147,26 +149,26 @@ static void resume_in_ring(struct hc_session *session, const struct hc_position 
 	hc_cursor_be_behind(session, slot, since->sequence);
 }
 
-static void on_counted(struct hc_catchup_job *job)
+void hc_resume_answer(struct hc_session *session, const struct hc_question *count)
 {
-	struct hc_session *session = job->owner;
-	uint64_t first = hc_catchup_first_left(job);
+	const struct hc_ring *ring = session->hub->ring;
 	struct resumed resumed = {
 		.from = position_here(session, session->sequence),
-		.to = job->until,
-		.n_replayed = job->n,
+		.to = count->until,
+		.n_replayed = count->n,
 	};
+	uint64_t slot;
 
-	session->job = NULL;
-	if (job->error) {
-		hc_session_end(session, HC_CLOSE_INTERNAL, "the log cannot be read");
-		return;
+	session->is_resuming = false;
+	if (hc_ring_find(ring, count->until, &slot)) { /* what came since the question */
+		resumed.to = hc_ring_sequence(ring);
+		resumed.n_replayed += hc_audience_count(session->audience, slot);
 	}
-	if (first != session->sequence + 1) {
+	if (count->left != session->sequence + 1) {
 		resumed.reason = "trimmed";
 		resumed.missed_from = position_here(session, session->sequence + 1);
-		resumed.missed_to = first - 1;
-		session->sequence = first - 1;
+		resumed.missed_to = count->left - 1;
+		session->sequence = count->left - 1;
 	}
 	resumed.reached = session->sequence;
 	tell_resumed(session, &resumed);
@@ -174,16 +176,12 @@ static void on_counted(struct hc_catchup_job *job)
 
 static void resume_in_log(struct hc_session *session, const struct hc_position *since)
 {
-	struct hc_catchup_job *job;
-
 	session->behind = true;
 	session->in_log = true;
+	session->is_resuming = true;
 	session->sequence = since->sequence;
-	job = hc_cursor_new_job(session, on_counted);
-	if (!job)
-		return;
-	job->until = hc_ring_sequence(session->hub->ring);
-	hc_catchup_submit(session->hub->catchup, job);
+	if (hc_question_ask(session, HC_ASKED_COUNT))
+		hc_replay_enqueue(session);
 }
 
 void hc_resume(struct hc_session *session, const struct hc_position *since)
@@ -191,7 +189,8 @@ void hc_resume(struct hc_session *session, const struct hc_position *since)
 	const struct hc_hub *hub = session->hub;
 	uint64_t slot;
 
-	hc_cursor_drop_job(session);
+	hc_question_drop(session);
+	session->is_resuming = false;
 	if (strcmp(since->epoch, hub->store->epoch) != 0)
 		resume_elsewhere(session, since, "epoch");
 	else if (since->sequence > hc_ring_sequence(hub->ring))
@@ -202,7 +201,7 @@ void hc_resume(struct hc_session *session, const struct hc_position *since)
 		resume_in_log(session, since);
 }
 
-void hc_resume_skip(struct hc_session *session, uint64_t first)
+bool hc_resume_skip(struct hc_session *session, uint64_t first)
 {
 	struct resumed resumed = {
 		.from = position_here(session, session->sequence),
@@ -213,8 +212,9 @@ void hc_resume_skip(struct hc_session *session, uint64_t first)
 		.reached = first - 1,
 	};
 
-	if (first == session->sequence + 1)
-		return;
+	if (first <= session->sequence + 1)
+		return false;
 	session->sequence = first - 1;
 	tell_resumed(session, &resumed);
+	return true;
 }

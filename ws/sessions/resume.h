@@ -7,11 +7,16 @@
 
 #include "ws/sessions/session.h"
 
+struct hc_question;
+
 /** hc_resume() - put the cursor behind @since, and tell what that means */
 void hc_resume(struct hc_session *session, const struct hc_position *since);
 
 /** hc_resume_count_state() - how many hc_resume_send_state() would send */
 uint64_t hc_resume_count_state(struct hc_session *session, uint64_t reached);
+
+/** hc_resume_answer() - how much there is behind the position of a client that resumes: tell it */
+void hc_resume_answer(struct hc_session *session, const struct hc_question *count);
 
 /**
  * hc_resume_send_state() - send the retained events that the client wants
@@ -26,6 +31,8 @@ void hc_resume_send_state(struct hc_session *session, uint64_t reached);
 /**
  * hc_resume_skip() - the log was trimmed under a client that was reading it: tell, before it goes
  * on
- * @first: the oldest sequence behind its own that was left
+ * @first: the oldest sequence that was left
+ *
+ * Return: whether it had to be told.
  */
-void hc_resume_skip(struct hc_session *session, uint64_t first);
+bool hc_resume_skip(struct hc_session *session, uint64_t first);

@@ -12,6 +12,7 @@
 #include "ws/sessions/cursor.h"
 #include "ws/sessions/entry.h"
 #include "ws/sessions/greeting.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/replay.h"
 #include "ws/sessions/resume.h"
 #include "ws/sessions/session.h"
@@ -258,7 +259,7 @@ void hc_session_on_writable(struct hc_session *session)
 	else if (session->close_code)
 		send_close(session);
 	else if (session->behind)
-		hc_cursor_continue(session);
+		hc_replay_go_on(session);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -315,9 +316,12 @@ bool hc_session_set_filter(struct hc_session *session, const struct hc_filter *f
 		return false;
 	index_after = session->index;
 	if (before) {
+		if (session->question) { /* it has another one now */
+			hc_question_drop(session);
+			hc_replay_enqueue(session);
+		}
 		session->index = index_before;
 		hc_audience_leave(before, session);
-		hc_cursor_drop_page(session);
 	}
 	session->index = index_after;
 	session->audience = after;
@@ -394,7 +398,7 @@ bool hc_session_begin(struct hc_session *session, const struct hc_position *sinc
 
 void hc_session_close(struct hc_session *session)
 {
-	hc_cursor_drop_job(session);
+	hc_question_drop(session);
 	hc_replay_leave(session);
 	if (session->audience)
 		hc_audience_leave(session->audience, session);

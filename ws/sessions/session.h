@@ -15,6 +15,7 @@
 #include "ws/wire/wire.h"
 
 struct hc_entry;
+struct hc_question;
 struct hc_subscription;
 
 /* Close codes: of RFC 6455 section 7.4.1, and ours: from 4500 on coming again does not help. */
@@ -48,7 +49,8 @@ struct hc_session {
 	size_t index;		      /* in the audience */
 	uint64_t cursor;   /* the slot it gets next, while it is behind and not in the log */
 	uint64_t sequence; /* the newest it has been given, while it is behind */
-	struct hc_catchup_job *job;	      /* a question to the log that is not answered yet */
+	struct hc_question *question; /* what it has asked the log for; NULL: nothing */
+	struct hc_session *question_next, **question_link; /* among those who ask for the same */
 	struct hc_subscription *subscription; /* owned; NULL: everything the endpoint has */
 	struct hc_buffer waiting;	      /* frames to send before the cursor goes on */
 	size_t remarks_len;		      /* bytes of them that it has caused itself */
@@ -68,8 +70,9 @@ struct hc_session {
 	struct hc_bucket said;	 /* its messages */
 	bool close_sent;	 /* nothing more is to be sent */
 	bool behind;
-	bool in_log;	 /* behind, and the ring does not reach back that far */
-	bool is_greeted; /* it speaks hostcast.v1 */
+	bool in_log;	  /* behind, and the ring does not reach back that far */
+	bool is_resuming; /* in the log, and not told yet what it will get */
+	bool is_greeted;  /* it speaks hostcast.v1 */
 	char peer[48];
 };
 

@@ -10,6 +10,7 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 #include "ws/sessions/entry.h"
+#include "ws/sessions/question.h"
 #include "ws/sessions/session.h"
 
 #define LOOK_MS_MIN   50
@@ -20,7 +21,7 @@
 static bool has_unsent(const struct hc_session *session)
 {
 	return session->waiting.len ||
-	       (session->behind && !session->job && !session->replay_link) ||
+	       (session->behind && !session->question && !session->replay_link) ||
 	       hc_wire_is_blocked(session->wire);
 }
 
@@ -96,6 +97,7 @@ static void on_look(uv_timer_t *timer)
 		session->sent_ms = now_ms;
 		hc_session_ping(session);
 	}
+	hc_questions_look(hub->questions);
 	give_memory_back(hub->sessions);
 	uv_timer_set_repeat(timer, look_ms(hub->conf)); /* it may have been reloaded */
 }
