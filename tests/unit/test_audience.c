@@ -223,6 +223,30 @@ Test(audience, slices_from_any_cursor_are_the_wanted_frames_end_to_end_in_a_shor
 	walk_at_random(36);
 }
 
+Test(audience, frames_are_ready_of_what_came_since_somebody_wants_them)
+{
+	struct hc_session session = { 0 };
+	struct hc_filter all = everything();
+	struct hc_audience *audience;
+	struct hc_slice slice;
+	struct test_hub test;
+
+	test_hub_open(&test, 100000, 100000);
+	for (int i = 0; i < 10; i++)
+		test_hub_log(&test, test_record_sized(test_type("job.progress"), NULL, 200));
+	audience = join(test.hub.audiences, &session, standard, &all, "");
+	for (int i = 0; i < 10; i++)
+		test_hub_log(&test, test_record_sized(test_type("job.progress"), NULL, 200));
+	cr_expect_not(hc_audience_is_ready(audience, 0));
+	cr_expect_not(hc_audience_is_ready(audience, 9));
+	cr_expect(hc_audience_is_ready(audience, 10));
+	cr_expect(hc_audience_is_ready(audience, hc_ring_next(test.hub.ring)));
+	cr_expect(hc_audience_slice(audience, 0, &slice), "it can be had nevertheless");
+	cr_expect_eq(slice.n, 20);
+	hc_audience_leave(audience, &session);
+	test_hub_close(&test);
+}
+
 Test(audience, a_cursor_that_the_ring_has_left_behind_has_no_slice)
 {
 	struct hc_session session = { 0 };

@@ -272,6 +272,11 @@ bool hc_audience_slice(struct hc_audience *audience, uint64_t from, struct hc_sl
 	return true;
 }
 
+bool hc_audience_is_ready(const struct hc_audience *audience, uint64_t from)
+{
+	return from >= hc_track_first(audience->track);
+}
+
 size_t hc_audience_count(const struct hc_audience *audience, uint64_t from)
 {
 	uint64_t end = hc_ring_next(audience->all->ring);

@@ -71,6 +71,13 @@ void hc_audiences_flush(struct hc_audiences *audiences, uint64_t now_ms);
  */
 bool hc_audience_slice(struct hc_audience *audience, uint64_t from, struct hc_slice *ret);
 
+/**
+ * hc_audience_is_ready() - whether the frames from slot @from on are ready to be sent
+ *
+ * Else a slice has to encode them, which is work for the loop.
+ */
+bool hc_audience_is_ready(const struct hc_audience *audience, uint64_t from);
+
 /** hc_audience_count() - wanted events from slot @from on */
 size_t hc_audience_count(const struct hc_audience *audience, uint64_t from);
 

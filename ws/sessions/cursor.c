@@ -72,12 +72,14 @@ static bool write_page(struct hc_session *session, const struct hc_question *pag
 	return true;
 }
 
-/* Whether the ring has what it lacks. */
+/* Whether the ring has what it lacks, and ready to be sent: else a page that many share is less
+ * work. */
 static bool can_leave_log(struct hc_session *session)
 {
 	uint64_t slot;
 
-	if (session->is_resuming || !hc_ring_find(session->hub->ring, session->sequence, &slot))
+	if (session->is_resuming || !hc_ring_find(session->hub->ring, session->sequence, &slot) ||
+	    !hc_audience_is_ready(session->audience, slot))
 		return false;
 	session->in_log = false;
 	session->cursor = slot;
