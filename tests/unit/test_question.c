@@ -5,7 +5,9 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "tests/unit/hub.h"
 #include "ws/sessions/question.h"
@@ -16,10 +18,14 @@
 #define N_EVENTS   1000
 #define N_CLIENTS  50
 
+#define READS_MAX	 1000
+#define WAIT_SECONDS_MAX 20
+
 /* ---- the log, and what is read of it ------------------------------------------------------ */
 
 static const struct hc_store_ops *real_ops;
 static _Atomic size_t n_rows_read;
+static sem_t may_read;
 
 struct counted {
 	hc_row_fn *fn;
@@ -45,6 +51,18 @@ static int fail_to_read(struct hc_store *store, uint64_t after, hc_row_fn *fn, v
 {
 	(void)store, (void)after, (void)fn, (void)context;
 	return -EIO;
+}
+
+/* Reads when the test says so. One that fails before must end nevertheless. */
+static int wait_and_read(struct hc_store *store, uint64_t after, hc_row_fn *fn, void *context)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_SECONDS_MAX;
+	while (sem_timedwait(&may_read, &until) < 0 && errno == EINTR)
+		;
+	return real_ops->read(store, after, fn, context);
 }
 
 /* Reads go through @read until the hub is closed. */
@@ -176,6 +194,61 @@ Test(question, who_comes_a_little_later_finds_the_answers)
 	test_hub_close(&test);
 }
 
+Test(question, those_at_positions_of_their_own_share_what_lies_behind_all_of_them)
+{
+	struct test_client clients[N_CLIENTS], keeper;
+	struct hc_store_ops ops;
+	struct test_hub test;
+	size_t n_rows;
+
+	open_full(&test);
+	client_open(&keeper, &test, "/ws/events", NULL); /* of the audience */
+	read_with(&test, &ops, read_and_count);
+	n_rows = rows_for_one(&test, 0);
+	forget_answers(&test);
+	n_rows_read = 0;
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		come_back(&clients[i], &test, i * 37 % N_CLIENTS * 5);
+		test_hub_settle(&test);
+	}
+	cr_expect_leq(n_rows_read, 4 * n_rows, "%zu rows, %zu for one", n_rows_read, n_rows);
+	for (size_t i = 0; i < N_CLIENTS; i++)
+		expect_all(&clients[i], i * 37 % N_CLIENTS * 5, N_EVENTS, N_EVENTS);
+	close_all(clients, N_CLIENTS);
+	client_close(&keeper);
+	test.hub.store->ops = real_ops;
+	test_hub_close(&test);
+}
+
+Test(question, a_page_comes_for_all_who_wait_for_something_in_it)
+{
+	struct test_client clients[N_CLIENTS];
+	struct hc_store_ops ops;
+	struct test_hub test;
+
+	open_full(&test);
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		come_back(&clients[i], &test, i);
+		clients[i].wire.room = 0; /* takes what it is told, and no page yet */
+	}
+	test_hub_settle(&test);
+	read_with(&test, &ops, read_and_count);
+	n_rows_read = 0;
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		clients[i].wire.blocked = false;
+		clients[i].wire.room = SIZE_MAX;
+		clients[i].wire.wants_write = false;
+		hc_session_on_writable(&clients[i].session);
+	}
+	test_hub_settle(&test);
+	cr_expect_leq(n_rows_read, 5 * N_EVENTS);
+	for (size_t i = 0; i < N_CLIENTS; i++)
+		expect_all(&clients[i], i, N_EVENTS, N_EVENTS);
+	close_all(clients, N_CLIENTS);
+	test.hub.store->ops = real_ops;
+	test_hub_close(&test);
+}
+
 /* ---- each is told and given its own ------------------------------------------------------- */
 
 Test(question, who_joins_is_told_of_what_has_come_since)
@@ -214,6 +287,28 @@ Test(question, a_count_is_true_when_the_ring_has_moved_on_meanwhile)
 	test_hub_close(&test);
 }
 
+Test(question, who_begins_before_a_counted_position_is_told_the_sum)
+{
+	struct test_client first, before, between;
+	struct test_hub test;
+
+	open_full(&test);
+	come_back(&first, &test, 700);
+	test_hub_settle(&test);
+	come_back(&before, &test, 10);
+	test_hub_settle(&test);
+	publish(&test, 2);
+	come_back(&between, &test, 400);
+	test_hub_settle(&test);
+	expect_complete(&first, 700, N_EVENTS, N_EVENTS - 700);
+	expect_complete(&before, 10, N_EVENTS, N_EVENTS - 10);
+	expect_complete(&between, 400, N_EVENTS + 2, N_EVENTS + 2 - 400);
+	client_close(&first);
+	client_close(&before);
+	client_close(&between);
+	test_hub_close(&test);
+}
+
 /* The log has forgotten what lies behind @after: the client is told so before what is left. */
 static void expect_trimmed(struct test_client *client, uint64_t after)
 {
@@ -248,6 +343,33 @@ Test(question, what_was_counted_and_is_trimmed_now_is_counted_anew)
 	expect_trimmed(&late, oldest);
 	client_close(&early);
 	client_close(&late);
+	test_hub_close(&test);
+}
+
+Test(question, what_is_trimmed_while_the_rest_is_counted_is_not_in_the_sum)
+{
+	struct test_client early, late;
+	struct hc_store_ops ops;
+	struct test_hub test;
+	uint64_t oldest;
+
+	test_hub_open(&test, RING_BYTES, 100000);
+	publish(&test, N_EVENTS);
+	oldest = test.hub.store->oldest;
+	come_back(&early, &test, oldest + 3);
+	test_hub_settle(&test);
+	expect_all(&early, oldest + 3, N_EVENTS, N_EVENTS);
+	cr_assert_eq(sem_init(&may_read, 0, 0), 0);
+	read_with(&test, &ops, wait_and_read);
+	come_back(&late, &test, oldest);
+	publish(&test, 10);
+	for (int i = 0; i < READS_MAX; i++)
+		(void)sem_post(&may_read);
+	test_hub_settle(&test);
+	expect_trimmed(&late, oldest);
+	client_close(&early);
+	client_close(&late);
+	test.hub.store->ops = real_ops;
 	test_hub_close(&test);
 }
 

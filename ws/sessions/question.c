@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page is good for whoever stands anywhere in it.
+ * A page is good for whoever stands anywhere in it, and a count for whoever begins before it: only
+ * what lies between is counted. So those who come back to positions of their own soon share, too.
  *
  * Answers that somebody waits for cannot be forgotten. While they alone take all the room, no more
  * jobs are started; those who wait get their turns and make room.
@@ -189,6 +190,24 @@ static void end_all(const struct hc_question *question, int error)
 	       (unsigned long long)question->after, strerror(-error), n);
 }
 
+/* A page comes for those, too, who have asked for what is in the middle of it. */
+static void answer_others(const struct hc_question *page)
+{
+	for (struct hc_question *other = *page->head, *next; other; other = next) {
+		next = other->next;
+		if (other->job && other->asked == page->asked && other->after >= page->after &&
+		    other->after < page->last)
+			forget(other);
+	}
+}
+
+/* The log was trimmed beyond what was counted before. */
+static bool is_overtaken(const struct hc_question *count, const struct hc_catchup_job *job)
+{
+	return count->asked == HC_ASKED_COUNT && job->until < count->until &&
+	       count->left > job->until + 1;
+}
+
 static void on_answered(struct hc_catchup_job *job)
 {
 	struct hc_question *question = job->owner;
@@ -197,7 +216,7 @@ static void on_answered(struct hc_catchup_job *job)
 	question->job = NULL;
 	question->left = hc_catchup_first_left(job);
 	question->last = job->last;
-	question->n = job->n;
+	question->n += job->n;
 	question->frames = job->page;
 	question->marks = job->marks;
 	job->page = job->marks = HC_BUFFER_NULL;
@@ -205,8 +224,10 @@ static void on_answered(struct hc_catchup_job *job)
 	if (job->error)
 		end_all(question, job->error);
 	wake_all(question);
-	if (job->error)
+	if (job->error || is_overtaken(question, job))
 		forget(question);
+	else if (question->asked == HC_ASKED_PAGE)
+		answer_others(question);
 	make_room(all);
 }
 
@@ -235,6 +256,23 @@ static bool answers(const struct hc_question *question, const struct hc_session 
 	return question->after <= sequence && sequence < question->last;
 }
 
+/* What is behind the nearest position that has been counted from need not be counted again. */
+static void count_up_to_known(struct hc_question *question, struct hc_catchup_job *job)
+{
+	const struct hc_question *nearest = NULL;
+
+	for (const struct hc_question *other = *question->head; other; other = other->next)
+		if (other->asked == HC_ASKED_COUNT && !other->job &&
+		    other->after > question->after && is_good_count(other, question->all->hub) &&
+		    (!nearest || other->after < nearest->after))
+			nearest = other;
+	if (!nearest)
+		return;
+	job->until = nearest->after;
+	question->until = nearest->until;
+	question->n = nearest->n;
+}
+
 static struct hc_catchup_job *make_job(struct hc_question *question, const struct hc_wants *wants)
 {
 	struct hc_catchup_job *job = hc_catchup_job_new(on_answered, question, question->after);
@@ -248,8 +286,10 @@ static struct hc_catchup_job *make_job(struct hc_question *question, const struc
 	job->addressed_only = wants->addressed_only;
 	/* What is committed but not shown yet comes from the ring. */
 	job->until = question->until;
-	if (question->asked == HC_ASKED_COUNT)
+	if (question->asked == HC_ASKED_COUNT) {
+		count_up_to_known(question, job);
 		return job;
+	}
 	job->encode = hc_catchup_encode_frame;
 	job->encoding = wants->encoding;
 	job->bytes_max = HC_SLICE_MAX;
