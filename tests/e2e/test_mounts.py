@@ -411,6 +411,7 @@ def test_a_killed_loader_is_told_within_a_second_and_what_it_missed_on_its_retur
 def test_the_loader_goes_on_telling_after_the_hub_was_killed(own_stack):
     mounts = Mounts(own_stack)
     with own_stack.straight() as client:
+        mounts.watch(client)  # the loader has told what was there before it
         client.subscribe("job.*")
         with own_stack.rpc() as rpc:
             event = progress()
