@@ -17,6 +17,7 @@
 
 #include "conf/conf.h"
 #include "conf/option.h"
+#include "conf/path.h"
 #include "proto/fault.h"
 #include "proto/log.h"
 
@@ -167,7 +168,7 @@ static struct hc_conf_endpoint *need_endpoint(struct source *source, const char 
 	const char *path = section + strlen(ENDPOINT_SECTION);
 	struct hc_conf_endpoint *endpoint;
 
-	if (!hc_endpoint_path_is_valid(path)) {
+	if (!hc_path_is_valid(path)) {
 		fail(source, "[%.64s]: not a path, expected such as /ws/events or /ws/{user_id}",
 		     section);
 		return NULL;

@@ -9,6 +9,7 @@
 
 #include "conf/endpoint.h"
 #include "conf/option.h"
+#include "conf/path.h"
 #include "conf/value.h"
 #include "proto/envelope.h"
 #include "proto/fault.h"
@@ -191,54 +192,7 @@ int hc_conf_endpoints_init(struct hc_conf_endpoints *endpoints)
 	return 0;
 }
 
-/* The length of one segment, or 0 if it is not one. */
-static size_t segment_len(const char *text)
-{
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-	size_t len;
-
-	if (*text != '{')
-		return strspn(text, letters);
-	len = strspn(text + 1, letters);
-	return len && text[1 + len] == '}' ? len + 2 : 0;
-}
-
-bool hc_endpoint_path_is_valid(const char *path)
-{
-	size_t n_open = 0;
-
-	if (!*path)
-		return false;
-	while (*path) {
-		size_t len;
-
-		if (*path++ != '/')
-			return false;
-		len = segment_len(path);
-		if (!len)
-			return false;
-		n_open += *path == '{';
-		path += len;
-	}
-	return n_open <= 1;
-}
-
 /* ---- whether they go together -------------------------------------------------------------- */
-
-/* Whether two paths stand for the same requests: equal but for names in braces. */
-static bool is_same_path(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		if (*a == '{') {
-			a = strchr(a, '}');
-			b = strchr(b, '}');
-		}
-		a++;
-		b++;
-	}
-	return !*a && !*b;
-}
 
 /* The paths of an endpoint one after the other: its own, aliases, Server-Sent Events. */
 static const char *path_at(const struct hc_conf_endpoint *endpoint, size_t i)
@@ -258,7 +212,7 @@ static size_t count_uses(const struct hc_conf_endpoints *endpoints, const char *
 
 	for (size_t i = 0; i < endpoints->n; i++)
 		for (size_t j = 0; (other = path_at(&endpoints->items[i], j)); j++)
-			n += endpoints->items[i].enabled && is_same_path(path, other);
+			n += endpoints->items[i].enabled && hc_path_is_same(path, other);
 	return n;
 }
 

@@ -60,9 +60,6 @@ void hc_conf_endpoints_deinit(struct hc_conf_endpoints *endpoints);
 struct hc_conf_endpoint *hc_conf_endpoints_need(struct hc_conf_endpoints *endpoints,
 						const char *path);
 
-/** hc_endpoint_path_is_valid() - "/" and segments of URL characters; one of them may be {name} */
-bool hc_endpoint_path_is_valid(const char *path);
-
 /**
  * hc_conf_endpoints_check() - whether the endpoints go together
  * @ret:   the endpoint that does not

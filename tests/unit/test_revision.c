@@ -90,3 +90,15 @@ Test(revision, what_is_kept_stays_where_it_is)
 	cr_expect_eq(conf->log.path, borrowed);
 	cr_expect_str_eq(borrowed, "/first");
 }
+
+Test(revision, every_bit_of_an_age_counts)
+{
+	HC_CLEANUP(hc_conf_freep) struct hc_conf *a = load("[log]\nkeep_age = 0\n");
+	HC_CLEANUP(hc_conf_freep) struct hc_conf *b = load("[log]\nkeep_age = 4294967296ms\n");
+	const struct hc_option *option = hc_option_find("log", "keep_age");
+
+	cr_expect_not(hc_option_same(option, a, b));
+	hc_option_swap(option, a, b);
+	cr_expect_eq(a->log.keep_age_ms, UINT64_C(1) << 32);
+	cr_expect_eq(b->log.keep_age_ms, 0);
+}
