@@ -351,6 +351,7 @@ def mount_while_off(mounts, clients, rest):
 
 
 def test_stopping_and_starting_the_detector_is_told_and_obeyed(mounts, clients, stack):
+    mounts.watch(*clients)  # the loader is there
     for client in clients:
         client.subscribe("device.*", "detector.status", "job.progress")
     # A loader that is held up looks when monitoring is on again, and has nothing to reconcile.
