@@ -95,6 +95,11 @@ def test_what_clients_get_is_counted(new_hub):
     assert read(hub)("hostcast_handshakes_refused_total", reason="not_found") == 1
 
 
+def test_when_it_was_started_stays_the_same(hub):
+    """A monitor takes another value for another start: changes(process_start_time_seconds)."""
+    assert len({read(hub)("process_start_time_seconds") for _ in range(4)}) == 1
+
+
 def test_when_the_kernel_saw_it_is_for_the_loader_to_say(rpc):
     fault = rpc.refused("publish", events=[{**progress(), "boot_ns": 5}])
     assert fault.code == "invalid_params" and fault.pointer == "/events/0/boot_ns"

@@ -25,6 +25,7 @@ struct hc_metrics {
 	struct hc_catchup_job *job;
 	uint64_t oldest; /* sequence of the event whose time is known; 0: none */
 	int64_t oldest_unix_ms;
+	double started_unix; /* seconds; one value for good: monitors take another for a restart */
 };
 
 struct family {
@@ -409,7 +410,7 @@ static void write_components(struct hc_buffer *text, const char *name,
 /* ---- the process -------------------------------------------------------------------------- */
 
 /* Their names are those of every Prometheus client library. */
-static void write_process(struct hc_buffer *text)
+static void write_process(struct hc_buffer *text, const struct hc_metrics *metrics)
 {
 	struct hc_proc_self self;
 
@@ -427,8 +428,7 @@ static void write_process(struct hc_buffer *text)
 	hc_exposition_family(text, "process_start_time_seconds", "gauge",
 			     "When the hub was started, in seconds since 1970.");
 	hc_exposition_value(text, "process_start_time_seconds", HC_LABEL_NONE,
-			    (double)hc_now_unix_ms() / 1000 - (double)hc_boottime_ns() / 1e9 +
-				    self.start_boot_seconds);
+			    metrics->started_unix);
 }
 
 static void write_fds(struct hc_buffer *text, const char *name, const struct hc_metrics *metrics)
@@ -523,8 +523,18 @@ void hc_metrics_write(struct hc_metrics *metrics, struct hc_buffer *text)
 		hc_exposition_family(text, family->name, family->type, family->help);
 		family->write(text, family->name, metrics);
 	}
-	write_process(text);
+	write_process(text, metrics);
 	ask_oldest(metrics); /* behind the count of such jobs */
+}
+
+/* Of the process, as far as the kernel says so. */
+static double started_unix(void)
+{
+	double now = (double)hc_now_unix_ms() / 1000;
+	struct hc_proc_self self;
+
+	return hc_proc_self(&self) ? now - (double)hc_boottime_ns() / 1e9 + self.start_boot_seconds
+				   : now;
 }
 
 int hc_metrics_new(struct hc_metrics **ret, struct hc_hub *hub)
@@ -534,6 +544,7 @@ int hc_metrics_new(struct hc_metrics **ret, struct hc_hub *hub)
 	if (!metrics)
 		return -ENOMEM;
 	metrics->hub = hub;
+	metrics->started_unix = started_unix();
 	ask_oldest(metrics);
 	*ret = metrics;
 	return 0;
