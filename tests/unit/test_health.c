@@ -39,10 +39,8 @@ Test(health, all_that_is_known_is_told)
 		.has_load = true,
 		.cpu_percent = 12.3456,
 		.n_cpus = 4,
-		.memory_total = 8000,
-		.memory_available = 2000,
-		.disk_total = 300,
-		.disk_available = 100,
+		.memory = { 8000, 6000, 2000 },
+		.disk = { 300, 100, 50 },
 		.disk_path = "/var/lib",
 		.load = { 0.5, 1.25, 2 },
 		.uptime_seconds = 61.234,
@@ -58,7 +56,7 @@ Test(health, all_that_is_known_is_told)
 		       "{\"status\":\"degraded\",\"cpu\":{\"percent\":12.35,\"cores\":4},"
 		       "\"memory\":{\"percent\":75.0,\"total_bytes\":8000,"
 		       "\"available_bytes\":2000},"
-		       "\"disk\":{\"percent\":66.67,\"total_bytes\":300,\"available_bytes\":100,"
+		       "\"disk\":{\"percent\":66.67,\"total_bytes\":300,\"available_bytes\":50,"
 		       "\"path\":\"/var/lib\"},\"load\":[0.5,1.25,2.0],"
 		       "\"components\":{\"hub\":{\"status\":\"healthy\",\"message\":\"2 clients\"},"
 		       "\"log\":{\"status\":\"healthy\",\"message\":\"7 events\"},"

@@ -5,10 +5,10 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 
 #include "proto/clock.h"
 #include "ws/health/component.h"
+#include "ws/health/space.h"
 #include "ws/rpc/detector.h"
 #include "ws/rpc/peer.h"
 #include "ws/sessions/session.h"
@@ -61,12 +61,12 @@ static void look_at_hub(struct hc_component_state *state, const struct hc_hub *h
 
 static bool has_low_space(const struct hc_hub *hub, unsigned int *ret_percent)
 {
-	struct statvfs about;
+	struct hc_space space;
 
 	if (hub->conf->log.durability == HC_DURABILITY_NONE ||
-	    statvfs(hub->conf->log.path, &about) < 0 || !about.f_blocks)
+	    !hc_space_read(&space, hub->conf->log.path))
 		return false;
-	*ret_percent = (unsigned int)(100 * (uint64_t)about.f_bavail / about.f_blocks);
+	*ret_percent = (unsigned int)(100 - hc_space_percent(&space));
 	return *ret_percent < LOW_SPACE_PERCENT;
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 
 #include "proto/clock.h"
@@ -53,19 +52,14 @@ static double rounded(double value)
 	return (double)(int64_t)(value * 100 + 0.5) / 100;
 }
 
-static double used_percent(uint64_t total, uint64_t available)
-{
-	return total ? rounded(100.0 * (double)(total - available) / (double)total) : 0;
-}
-
-static void pack_space(msgpack_packer *pk, const char *key, uint64_t total, uint64_t available,
+static void pack_space(msgpack_packer *pk, const char *key, const struct hc_space *space,
 		       const char *path)
 {
 	hc_pack_key(pk, key);
 	msgpack_pack_map(pk, path ? 4 : 3);
-	pack_double_at(pk, "percent", used_percent(total, available));
-	hc_pack_u64_at(pk, "total_bytes", total);
-	hc_pack_u64_at(pk, "available_bytes", available);
+	pack_double_at(pk, "percent", rounded(hc_space_percent(space)));
+	hc_pack_u64_at(pk, "total_bytes", space->total_bytes);
+	hc_pack_u64_at(pk, "available_bytes", space->available_bytes);
 	if (path)
 		hc_pack_str_at(pk, "path", hc_str(path));
 }
@@ -94,10 +88,9 @@ void hc_health_pack(msgpack_packer *pk, const struct hc_health_sample *sample,
 		hc_pack_u64_at(pk, "cores", sample->n_cpus);
 	}
 	if (sample->has_memory)
-		pack_space(pk, "memory", sample->memory_total, sample->memory_available, NULL);
+		pack_space(pk, "memory", &sample->memory, NULL);
 	if (sample->has_disk)
-		pack_space(pk, "disk", sample->disk_total, sample->disk_available,
-			   sample->disk_path);
+		pack_space(pk, "disk", &sample->disk, sample->disk_path);
 	if (sample->has_load) {
 		hc_pack_key(pk, "load");
 		msgpack_pack_array(pk, 3);
@@ -113,15 +106,9 @@ void hc_health_pack(msgpack_packer *pk, const struct hc_health_sample *sample,
 
 static void measure_disk(struct hc_health_sample *sample, const struct hc_conf *conf)
 {
-	struct statvfs about;
-
 	/* Without a log on a disk, the one the system is on. */
 	sample->disk_path = conf->log.durability == HC_DURABILITY_NONE ? "/" : conf->log.path;
-	if (statvfs(sample->disk_path, &about) < 0)
-		return;
-	sample->has_disk = true;
-	sample->disk_total = (uint64_t)about.f_blocks * about.f_frsize;
-	sample->disk_available = (uint64_t)about.f_bavail * about.f_frsize;
+	sample->has_disk = hc_space_read(&sample->disk, sample->disk_path);
 }
 
 static void measure(struct hc_health_sample *sample, struct hc_health *health)
@@ -141,8 +128,9 @@ static void measure(struct hc_health_sample *sample, struct hc_health *health)
 		health->cpu = cpu;
 	}
 	if (sample->has_memory) {
-		sample->memory_total = memory.total_bytes;
-		sample->memory_available = memory.available_bytes;
+		sample->memory.total_bytes = memory.total_bytes;
+		sample->memory.used_bytes = memory.total_bytes - memory.available_bytes;
+		sample->memory.available_bytes = memory.available_bytes;
 	}
 	measure_disk(sample, health->hub->conf);
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ws/health/component.h"
+#include "ws/health/space.h"
 
 struct hc_health;
 
@@ -29,8 +30,8 @@ struct hc_health_sample {
 	bool has_cpu, has_memory, has_disk, has_load;
 	double cpu_percent;
 	unsigned int n_cpus;
-	uint64_t memory_total, memory_available; /* bytes */
-	uint64_t disk_total, disk_available;	 /* bytes, of the log's file system */
+	struct hc_space memory;
+	struct hc_space disk; /* of the log's file system */
 	const char *disk_path;
 	double load[3];
 	double uptime_seconds; /* of the hub */
