@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/base64url.h"
 #include "proto/fault.h"
 #include "tests/unit/hub.h"
 #include "tests/unit/jwt.h"
@@ -129,6 +130,8 @@ Test(key, public_keys_in_other_forms_are_never_a_secret)
 		"\n {\"keys\":[{\"kty\":\"RSA\",\"n\":\"AAAAAAAAAAAAAAAAAAAAAAA\"}]}",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0tGKzkwNQpGpQzP0 a@b\n",
 		"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlz a@b\n",
+		"sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t a@b\n",
+		"\xef\xbb\xbf{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
 	};
 	static const char *const kinds[] = { "RS256", "ES256", "EdDSA" };
 	char *dir = test_dir();
@@ -150,6 +153,46 @@ Test(key, public_keys_in_other_forms_are_never_a_secret)
 		OPENSSL_free(private);
 		EVP_PKEY_free(pkey);
 	}
+	test_dir_remove(dir);
+}
+
+/* As identity providers show their keys: the base64 of PEM without its first and last line. */
+Test(key, a_public_key_in_base64_is_never_a_secret)
+{
+	static const char *const kinds[] = { "RS256", "ES256", "EdDSA" };
+	char *dir = test_dir();
+
+	for (size_t i = 0; i < HC_ARRAY_LEN(kinds); i++) {
+		EVP_PKEY *pkey = test_pkey(kinds[i]);
+		char *pem = test_public_pem(pkey), *body = strchr(pem, '\n') + 1, *at;
+		unsigned char *der = NULL;
+		int len = i2d_PUBKEY(pkey, &der);
+		char url[1024];
+
+		*strstr(body, "-----END") = '\0';
+		expect_none(dir, hc_str(body), 0600, "not in PEM");
+		while ((at = strchr(body, '\n')))
+			memmove(at, at + 1, strlen(at));
+		expect_none(dir, hc_str(body), 0600, "not in PEM");
+		hc_base64url_encode(url, der, (size_t)len);
+		expect_none(dir, hc_str(url), 0600, "not in PEM");
+		OPENSSL_free(der);
+		free(pem);
+		EVP_PKEY_free(pkey);
+	}
+	test_dir_remove(dir);
+}
+
+Test(key, an_rsa_key_in_pkcs_1_is_never_a_secret)
+{
+	EVP_PKEY *pkey = test_pkey("RS256");
+	unsigned char *der = NULL;
+	int len = i2d_PublicKey(pkey, &der);
+	char *dir = test_dir();
+
+	expect_none(dir, (struct hc_str){ (char *)der, (size_t)len }, 0600, "not in PEM");
+	OPENSSL_free(der);
+	EVP_PKEY_free(pkey);
 	test_dir_remove(dir);
 }
 

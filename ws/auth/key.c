@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "proto/algorithm.h"
+#include "proto/base64url.h"
 #include "proto/fault.h"
 #include "ws/auth/key.h"
 
@@ -70,6 +71,9 @@ static bool is_der(const unsigned char *data, size_t len)
 	if (!pkey)
 		pkey = d2i_AutoPrivateKey(NULL, &at, (long)len);
 	at = data;
+	if (!pkey) /* PKCS #1 */
+		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)len);
+	at = data;
 	if (!pkey)
 		certificate = d2i_X509(NULL, &at, (long)len);
 	is = pkey || certificate;
@@ -79,15 +83,35 @@ static bool is_der(const unsigned char *data, size_t len)
 	return is;
 }
 
+/* PEM without its first and last line, as many show a key: base64 of either alphabet. */
+static bool is_der_in_base64(const char *text, size_t len)
+{
+	char digits[FILE_MAX];
+	ssize_t der_len;
+	size_t n = 0;
+	bool is;
+
+	for (size_t i = 0; i < len; i++)
+		if (!strchr(" \t\r\n=", text[i]))
+			digits[n++] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
+	der_len = hc_base64url_decode(digits, (struct hc_str){ digits, n });
+	is = der_len > 0 && is_der((const unsigned char *)digits, (size_t)der_len);
+	explicit_bzero(digits, sizeof(digits));
+	return is;
+}
+
 static bool is_other_key(const char *text, size_t len)
 {
-	static const char *const heads[] = { "{", "[", "ssh-", "ecdsa-", "---- BEGIN SSH2" };
-	size_t blanks = strspn(text, " \t\r\n");
+	static const char *const heads[] = { "{",	"[",	     "ssh-",	       "ecdsa-",
+					     "sk-ssh-", "sk-ecdsa-", "---- BEGIN SSH2" };
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as Windows writes it */
+	const char *begin = text + (strncmp(text, mark, 3) ? 0 : 3);
 
+	begin += strspn(begin, " \t\r\n");
 	for (size_t i = 0; i < HC_ARRAY_LEN(heads); i++)
-		if (!strncmp(text + blanks, heads[i], strlen(heads[i])))
+		if (!strncmp(begin, heads[i], strlen(heads[i])))
 			return true;
-	return is_der((const unsigned char *)text, len);
+	return is_der((const unsigned char *)text, len) || is_der_in_base64(text, len);
 }
 
 static int take_secret(struct hc_key *key, const char *path, const char *text, size_t len,

@@ -5,8 +5,8 @@
  *   a public key in PEM   RSA of 2048 bits or more: RS256; EC on P-256: ES256; Ed25519: EdDSA
  *   anything else         a secret of 32 bytes or more: HS256
  *
- * What looks like a key in another form (DER, JWK, OpenSSH, a private key) is refused: as a secret,
- * a public key would let everybody who knows it sign.
+ * What looks like a key in another form (DER, JWK, OpenSSH, base64 without the lines around
+ * it, a private key) is refused: as a secret, a public key would let everybody who knows it sign.
  *
  * Source: RFC 7518 sections 3.2 to 3.4, RFC 8037 section 3.1, RFC 8725 section 3.1.
  */
