@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How a client comes in: the places a token can come from, what it grants, how long it is good."""
 import datetime
+import json
 import time
 import urllib.parse
 
@@ -153,6 +154,31 @@ def test_other_authorization_schemes_are_for_others(hub):
 def test_a_bearer_of_nothing_is_not_anonymous(hub, value):
     with hub.client("/ws/events", headers={"Authorization": value}) as client:
         assert client.wait_closed()[0] == 4001
+
+
+BLANKS = [  # that are none of the token's (RFC 9110 section 5.6.3)
+    "Authorization: Bearer\t{}", "Authorization: \tBearer \t {}", "Authorization: Bearer {} \t ",
+    "Cookie: a=b;\thostcast_token={}", "Cookie: hostcast_token={}\t; a=b",
+]
+
+
+@pytest.mark.parametrize("header", BLANKS)
+def test_blanks_around_a_token_are_none_of_it(hub, rpc, header):
+    with hub.raw("/ws/operators", headers=[header.format(mint(hub))]) as client:
+        event = progress()
+        rpc.publish(event)
+        assert json.loads(client.read_frame()[1])["payload"] == event["payload"]
+
+
+@pytest.mark.parametrize("header", [*BLANKS, "Authorization: Bearer x\0{}"])
+def test_a_bad_token_among_odd_bytes_is_not_anonymous(hub, header):
+    with hub.raw("/ws/events", headers=[header.format("bad")]) as client:
+        assert client.wait_close() == 4001
+
+
+def test_cookies_that_cannot_be_read_are_not_none(hub):
+    with hub.raw("/ws/events", headers=["Cookie: a=b\0; hostcast_token=bad"]) as client:
+        assert client.status == 400
 
 
 @pytest.mark.parametrize("query", ["&token=bad", "a=b&&token=bad", ";token=bad", "%74oken=bad"])

@@ -21,13 +21,16 @@
 #define TICKET_PREFIX	     "ticket."
 #define COOKIE_NAME	     "hostcast_token="
 #define CONNECTION_BYTES_MAX 128 /* the library refuses longer ones */
-#define KEY_LEN		     24	 /* characters: 16 bytes in base64 */
+#define BLANKS		     " \t"
+#define BLANKS_MAX	     64 /* around a token */
+#define KEY_LEN		     24 /* characters: 16 bytes in base64 */
 
 HC_DEFINE_REFUSAL(bad_host, "400 Bad Request", "malformed", "there must be one Host", "");
 HC_DEFINE_REFUSAL(bad_connection, "400 Bad Request", "malformed", "Connection must name Upgrade",
 		  "");
 HC_DEFINE_REFUSAL(bad_key, "400 Bad Request", "malformed",
 		  "Sec-WebSocket-Key must be 16 bytes in base64", "");
+HC_DEFINE_REFUSAL(bad_cookies, "400 Bad Request", "malformed", "there is a NUL in the cookies", "");
 HC_DEFINE_REFUSAL(bad_protocol, "400 Bad Request", "invalid_params",
 		  "the subprotocols here are " HC_SUBPROTOCOL ", " HC_SUBPROTOCOL_CLOUDEVENTS
 		  " and none; ticket.<ticket> stands beside one of them",
@@ -112,6 +115,16 @@ static bool starts_with(const char *text, const char *prefix)
 	return !strncmp(text, prefix, strlen(prefix));
 }
 
+/* Without the blanks around it, which are none of a header's value (RFC 9110 section 5.5). */
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && strchr(BLANKS, end[-1]))
+		*--end = '\0';
+	return text + strspn(text, BLANKS);
+}
+
 /* Keeps the first, in the order of reading. One that is too long is no good: as good as empty. */
 static void set_secret(struct hc_handshake *ret, enum hc_credential credential, const char *text)
 {
@@ -191,30 +204,44 @@ static const struct hc_refusal *read_origin(struct hc_handshake *ret, const stru
 		       : &bad_origin;
 }
 
+/* Not one that is too long, nor one with a NUL in it, which the library lets through. */
+static bool copy_text(struct lws *wire, char *ret, int size, enum lws_token_indexes header)
+{
+	int len = lws_hdr_copy(wire, ret, size, header);
+
+	return len > 0 && strlen(ret) == (size_t)len;
+}
+
 /* Other schemes than Bearer are for whoever stands before us. */
 static void read_authorization(struct hc_handshake *ret, struct lws *wire)
 {
 	static const char scheme[] = "Bearer";
-	char text[sizeof(scheme) + 1 + HC_JWT_LEN_MAX];
-	size_t len = strlen(scheme);
+	char text[sizeof(scheme) + BLANKS_MAX + HC_JWT_LEN_MAX], *rest;
 
 	if (!lws_hdr_total_length(wire, WSI_TOKEN_HTTP_AUTHORIZATION))
 		return;
-	if (lws_hdr_copy(wire, text, sizeof(text), WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+	if (!copy_text(wire, text, sizeof(text), WSI_TOKEN_HTTP_AUTHORIZATION)) {
 		set_secret(ret, HC_CREDENTIAL_TOKEN, "");
-	else if (!strncasecmp(text, scheme, len) && (!text[len] || text[len] == ' '))
-		set_secret(ret, HC_CREDENTIAL_TOKEN, text + len + strspn(text + len, " "));
+		return;
+	}
+	rest = trim(text);
+	if (strncasecmp(rest, scheme, sizeof(scheme) - 1) != 0)
+		return;
+	rest += sizeof(scheme) - 1;
+	if (!*rest || strchr(BLANKS, *rest))
+		set_secret(ret, HC_CREDENTIAL_TOKEN, trim(rest));
 }
 
 static const struct hc_refusal *read_cookies(struct hc_handshake *ret, struct lws *wire)
 {
 	char cookies[COOKIES_BYTES_MAX], *rest = cookies;
+	int len = lws_hdr_total_length(wire, WSI_TOKEN_HTTP_COOKIE);
 
-	if (!lws_hdr_total_length(wire, WSI_TOKEN_HTTP_COOKIE))
+	if (!len)
 		return NULL;
-	if (lws_hdr_copy(wire, cookies, sizeof(cookies), WSI_TOKEN_HTTP_COOKIE) <= 0)
-		return &too_long;
-	for (const char *item; (item = strsep(&rest, "; "));)
+	if (!copy_text(wire, cookies, sizeof(cookies), WSI_TOKEN_HTTP_COOKIE))
+		return len < (int)sizeof(cookies) ? &bad_cookies : &too_long;
+	for (const char *item; (item = strsep(&rest, ";" BLANKS));)
 		if (starts_with(item, COOKIE_NAME))
 			set_secret(ret, HC_CREDENTIAL_TOKEN, item + strlen(COOKIE_NAME));
 	return NULL;
