@@ -1085,6 +1085,30 @@ Test(session, one_that_takes_a_little_now_and_then_stays)
 	test_hub_close(&test);
 }
 
+/* A machine that is paused, or has no time for us. */
+Test(session, none_stalls_while_the_hub_itself_stands_still)
+{
+	struct test_client client;
+	struct test_hub test;
+
+	test_hub_open(&test, AMPLE, AMPLE);
+	client_open(&client, &test, "/ws/events", NULL);
+	block(&client);
+	publish(&test, 1);
+	test_hub_settle(&test);
+	look(&test);
+	client.session.progress_ms -= test.conf->clients.stall_timeout_ms + 100;
+	test.hub.sessions->looked_ms -= test.conf->clients.stall_timeout_ms + 100;
+	look(&test);
+	cr_expect_eq(client.session.close_code, 0);
+	client.session.progress_ms =
+		test.hub.sessions->looked_ms - test.conf->clients.stall_timeout_ms - 100;
+	look(&test);
+	cr_expect_eq(client.session.close_code, HC_CLOSE_TOO_SLOW);
+	client_close(&client);
+	test_hub_close(&test);
+}
+
 Test(session, one_that_waits_for_its_turn_is_not_taken_for_stalled)
 {
 	struct test_client clients[12];

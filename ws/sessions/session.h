@@ -80,8 +80,9 @@ struct hc_session {
 struct hc_sessions {
 	struct hc_session *head;
 	size_t n;
-	size_t n_looked; /* at the last look */
-	size_t n_most;	 /* since memory was given back */
+	size_t n_looked;    /* at the last look */
+	uint64_t looked_ms; /* loop time of it; 0: there was none */
+	size_t n_most;	    /* since memory was given back */
 	uint64_t next_id;
 	uv_timer_t timer;
 	struct hc_log_limit log_limit; /* of those who are closed for reading nothing */

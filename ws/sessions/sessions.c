@@ -39,11 +39,13 @@ static bool makes_progress(struct hc_session *session)
 	return true;
 }
 
-static void check_stall(struct hc_session *session, uint64_t now_ms)
+/* @late_ms: of this time the hub has stood still itself. */
+static void check_stall(struct hc_session *session, uint64_t now_ms, uint64_t late_ms)
 {
 	uint32_t timeout_ms = session->hub->conf->clients.stall_timeout_ms;
 
-	if (makes_progress(session)) {
+	session->progress_ms += late_ms;
+	if (makes_progress(session) || session->progress_ms > now_ms) {
 		session->progress_ms = now_ms;
 		return;
 	}
@@ -55,6 +57,17 @@ static void check_stall(struct hc_session *session, uint64_t now_ms)
 				  (unsigned long long)session->id, session->peer, timeout_ms);
 		hc_session_end(session, HC_CLOSE_TOO_SLOW, "too slow");
 	}
+}
+
+/* How long the hub itself has stood still, as in a machine that was paused. Nobody could read then
+ * what it had not sent, and what they sent meanwhile is not known yet. */
+static uint64_t stood_still_ms(struct hc_sessions *sessions, uint64_t now_ms)
+{
+	uint64_t due_ms = sessions->looked_ms + 2 * uv_timer_get_repeat(&sessions->timer);
+	bool was_late = sessions->looked_ms && now_ms > due_ms;
+
+	sessions->looked_ms = now_ms;
+	return was_late ? now_ms - due_ms : 0;
 }
 
 static uint64_t look_ms(const struct hc_conf *conf)
@@ -87,9 +100,10 @@ static void on_look(uv_timer_t *timer)
 	struct hc_hub *hub = timer->data;
 	uint64_t now_ms = uv_now(hub->loop);
 	int64_t now_unix_ms = hc_now_unix_ms();
+	uint64_t late_ms = stood_still_ms(hub->sessions, now_ms);
 
 	for (struct hc_session *session = hub->sessions->head; session; session = session->next) {
-		check_stall(session, now_ms);
+		check_stall(session, now_ms, late_ms);
 		hc_entry_check(session, now_ms, now_unix_ms);
 		if (now_ms - session->sent_ms < hub->conf->clients.heartbeat_ms ||
 		    session->close_code || has_unsent(session))
