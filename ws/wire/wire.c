@@ -47,7 +47,8 @@ bool hc_wire_write(struct lws *wire, struct hc_str bytes)
 	n = send(lws_get_socket_fd(wire), bytes.s, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == (ssize_t)bytes.len)
 		return true;
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
+	/* Memory of the kernel may be short for a moment: that is no end of a connection. */
+	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOMEM && errno != ENOBUFS)
 		return false;
 	if (n > 0)
 		bytes = (struct hc_str){ bytes.s + n, bytes.len - (size_t)n };
