@@ -588,6 +588,20 @@ int hc_database_check(struct hc_database *database, uint64_t ms_max)
 	return r || is_well ? r : SQLITE_CORRUPT;
 }
 
+int hc_database_cause(struct sqlite3 *db, int code)
+{
+	sqlite3_file *file = NULL;
+	int database_errno = 0, file_errno = 0;
+
+	if ((code & 0xff) != SQLITE_CORRUPT || !db)
+		return code;
+	(void)sqlite3_file_control(db, NULL, SQLITE_FCNTL_LAST_ERRNO, &database_errno);
+	/* The file beside it, which is where newer pages are. */
+	if (!sqlite3_file_control(db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &file) && file->pMethods)
+		(void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &file_errno);
+	return database_errno == EIO || file_errno == EIO ? SQLITE_IOERR_READ : code;
+}
+
 bool hc_database_is_full(const struct hc_database *database, int code)
 {
 	int error = database->db ? sqlite3_system_errno(database->db) : 0;

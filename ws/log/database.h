@@ -80,6 +80,9 @@ int hc_database_renew(struct hc_database *database, const char *epoch);
 /** hc_database_error() - what went wrong last, as text */
 const char *hc_database_error(const struct hc_database *database, int code);
 
+/** hc_database_cause() - SQLITE_IOERR_READ where SQLite calls damaged what the disk did not read */
+int hc_database_cause(struct sqlite3 *db, int code);
+
 /** hc_database_is_full() - whether a failure is for want of space */
 bool hc_database_is_full(const struct hc_database *database, int code);
 

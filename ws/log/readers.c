@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ws/log/checksum.h"
+#include "ws/log/database.h"
 #include "ws/log/readers.h"
 
 #define N_READERS	2   /* as many as jobs catch up at once */
@@ -210,7 +211,7 @@ int hc_readers_read(struct hc_readers *readers, uint64_t after, hc_row_fn *fn, v
 	reader = take(readers);
 	if (reader->events) {
 		sqlite3_bind_int64(reader->events, 1, (sqlite3_int64)after);
-		r = read_rows(reader->events, true, fn, context);
+		r = hc_database_cause(reader->db, read_rows(reader->events, true, fn, context));
 		sqlite3_reset(reader->events);
 	}
 	give_back(readers, reader);

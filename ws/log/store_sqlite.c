@@ -43,6 +43,7 @@
 #define MEND_MS		250	    /* between two attempts to open it anew */
 #define CHECK_MS	1000	    /* that the search for damage may take */
 #define SUSPECT_MS	(60 * 1000) /* damage again within that time needs no search */
+#define UNREADABLE_MS	(60 * 1000) /* for which a disk may fail to read before that is damage */
 #define KEYS_MS		(10 * 1000) /* between two removals of old keys */
 #define MARKS_OF_AGE	100	    /* keep_age is kept to one part in that */
 #define MARK_MS_MIN	100
@@ -81,12 +82,13 @@ struct sqlite_store {
 	bool is_full;	/* the last commit found no space */
 	bool is_locked; /* or somebody else at it */
 	struct hc_database database;
-	uint64_t mended_ns;   /* when that was tried last */
-	bool is_suspect;      /* damage was met */
-	uint64_t suspect_ns;  /* when it was searched for and not found; 0: never */
-	uint64_t appended_ns; /* when something was committed last */
-	uint64_t keys_ns;     /* when old keys were removed */
-	uint64_t stuck_ns;    /* when another program's reading kept a checkpoint from its end */
+	uint64_t mended_ns;	/* when that was tried last */
+	bool is_suspect;	/* damage was met */
+	uint64_t suspect_ns;	/* when it was searched for and not found; 0: never */
+	uint64_t unreadable_ns; /* since when the disk fails to read; 0: it does not */
+	uint64_t appended_ns;	/* when something was committed last */
+	uint64_t keys_ns;	/* when old keys were removed */
+	uint64_t stuck_ns;	/* when another program's reading kept a checkpoint from its end */
 	unsigned int stuck_pages; /* of the file beside it, when that was told last */
 	uint64_t trim_rows;
 	struct hc_readers *readers;
@@ -148,9 +150,24 @@ static bool is_lock(int code)
 	return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
 }
 
+/* A disk that fails to read may do so again after a while: that is no damage yet. */
+static int find_cause(struct sqlite_store *store, int code)
+{
+	uint64_t now_ns = hc_monotonic_ns();
+
+	code = hc_database_cause(store->database.db, code);
+	if (code != SQLITE_IOERR_READ)
+		return code;
+	if (!store->unreadable_ns)
+		store->unreadable_ns = now_ns;
+	return now_ns - store->unreadable_ns < UNREADABLE_MS * UINT64_C(1000000) ? code
+										 : SQLITE_CORRUPT;
+}
+
 /* Something has failed: is the database still to be used? */
 static void judge(struct sqlite_store *store, int code)
 {
+	code = find_cause(store, code);
 	if ((code & 0xff) == SQLITE_NOMEM)
 		return; /* this once; it says nothing about the database */
 	report(store, code);
@@ -161,7 +178,7 @@ static void judge(struct sqlite_store *store, int code)
 	if (is_damage(code) && store->suspect_ns &&
 	    hc_monotonic_ns() - store->suspect_ns < SUSPECT_MS * UINT64_C(1000000))
 		store->condition = DAMAGED;
-	else if (is_damage(code))
+	else if (is_damage(code) || code == SQLITE_IOERR_READ)
 		store->is_suspect = true; /* it is searched for when it is open again */
 }
 
@@ -170,6 +187,7 @@ static void be_well(struct sqlite_store *store)
 	store->condition = UP;
 	store->is_full = false;
 	store->is_locked = false;
+	store->unreadable_ns = 0;
 	store->read_error = 0; /* it was of before */
 	hc_store_report(&store->base, NULL);
 }
@@ -310,7 +328,7 @@ static int open_anew(struct sqlite_store *store)
 	if (!r)
 		r = verify(store);
 	if (r)
-		return r;
+		return find_cause(store, r);
 	if (away)
 		hc_witness_begin(&store->witness, store->database.epoch, store->base.newest);
 	store->mount = hc_files_mount(store->path);

@@ -16,6 +16,7 @@ import pytest
 from harness.flood import Flood, check_log, lost, name_of, read_log
 from harness.hub import Hub
 from harness.processes import Failure, SANITIZED, STALL_S, wait_for
+from harness.rpc import Fault
 from scale import record, sized
 
 EVENTS = 60  # in about 24 commits, one after the other
@@ -52,11 +53,12 @@ def injected(hub):
 
 
 @contextlib.contextmanager
-def every_call_fails(hub, call, error):
+def every_call_fails(hub, call, error, when="1+"):
     """strace comes when the hub runs, and goes."""
     tracer = subprocess.Popen(
         ["strace", "-f", "-qq", "-o", hub.run / "strace", "-p", str(hub.process.pid), "-e",
-         f"trace={call}", "-e", "signal=none", "-e", f"inject={call}:error={error}"])
+         f"trace={call}", "-e", "signal=none", "-e",
+         f"inject={call}:error={error}:when={when}"])
     try:
         wait_for(lambda: is_traced(hub.process.pid) or tracer.poll() is not None, "strace")
         assert tracer.poll() is None, "strace has ended"
@@ -204,3 +206,28 @@ def test_all_calls_fail_until_the_disk_is_mended(new_hub, call, error, code):
     hub.start()
     check(hub, flood, MANY_EVENTS)
     record(f"every {call}: {error}", f"{code}, healed {first - mended:.2f} s after it was over")
+
+
+def test_a_disk_that_does_not_read_for_a_while_has_no_damaged_log_on_it(new_hub):
+    hub = new_hub()
+    client, flood = connect(hub), flood_for(hub)
+    flood.start()
+    flood.finish()
+    with every_call_fails(hub, "pread64", "EIO", "5+7"), hub.rpc(role="cli") as rpc:
+        fails_until, n_failed = time.monotonic() + STAYS_S, 0
+        while time.monotonic() < fails_until:
+            n_failed += "error" in read_or_fault(rpc)
+        assert n_failed, "nothing was read from the disk"
+    with hub.rpc() as rpc:
+        wait_for(lambda: not rpc.call("status")["log"]["degraded"], "healed", HEAL_S)
+        assert flood.epochs == {rpc.greeting["epoch"]}
+    check_client(client, flood, check(hub, flood))
+    assert "set aside" not in hub.process.output
+
+
+def read_or_fault(rpc):
+    """An old page of history, which is not in memory any more."""
+    try:
+        return rpc.call("events", after=0, limit=1000)
+    except Fault as fault:
+        return {"error": fault.code}
