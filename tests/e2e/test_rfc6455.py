@@ -587,7 +587,8 @@ HANDSHAKES = {
     "no version": (request(Sec_WebSocket_Version=None), (400, 426)),
     "two versions": (request(Sec_WebSocket_Version=["13", "8"]), (400, 426)),
     **{f"method {method}": (request(method=method), (400, 403, 405, 501))
-       for method in ("POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "get", "TRACE", "GETX")},
+       for method in ("POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "get", "TRACE", "GETX",
+                      "CONNECT")},
     **{f"as {http!r}": (request(http=http), (400, 426, 505))
        for http in ("HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.2", "HTTP/1.10", "http/1.1",
                     "HTTP/1.1x", "")},
@@ -606,6 +607,7 @@ HANDSHAKES = {
     "two thousand headers": (request(**{f"X_{n}": "v" for n in range(2000)}), (400, 431)),
     "a request of one word": (b"HELLO\r\n\r\n", BAD + (403,)),
     "an HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", BAD + (403, 505)),
+    "a CONNECT to a host": (request(method="CONNECT", path="localhost:80"), (400, 403, 405, 501)),
     "a TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 600, BAD + (403, DROPPED)),
 }
 

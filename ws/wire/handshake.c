@@ -381,9 +381,8 @@ const struct hc_refusal *hc_handshake_surplus(enum hc_verdict verdict)
 
 /* ---- refusing ----------------------------------------------------------------------------- */
 
-void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal)
+static void answer(struct lws *wire, const struct hc_refusal *refusal, bool has_body)
 {
-	bool is_head = lws_hdr_total_length(wire, WSI_TOKEN_HEAD_URI) > 0;
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer body = HC_BUFFER_NULL;
 	char response[LWS_PRE + 2048];
 	int len;
@@ -401,11 +400,21 @@ void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal)
 		       "Cache-Control: no-store\r\n"
 		       "Connection: close\r\n"
 		       "%s\r\n%.*s",
-		       refusal->status, body.len, refusal->header, is_head ? 0 : (int)body.len,
+		       refusal->status, body.len, refusal->header, has_body ? (int)body.len : 0,
 		       body.data);
 	if (body.failed || len >= (int)(sizeof(response) - LWS_PRE))
 		return; /* it closes without an answer */
 	/* If it cannot be written, the connection closes without it. */
 	(void)lws_write(wire, (unsigned char *)response + LWS_PRE, (size_t)len,
 			LWS_WRITE_HTTP_FINAL);
+}
+
+void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal)
+{
+	answer(wire, refusal, !lws_hdr_total_length(wire, WSI_TOKEN_HEAD_URI));
+}
+
+void hc_handshake_refuse_connect(struct lws *wire)
+{
+	answer(wire, &bad_method, true);
 }

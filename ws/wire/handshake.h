@@ -79,3 +79,6 @@ const struct hc_refusal *hc_handshake_surplus(enum hc_verdict verdict);
 
 /** hc_handshake_refuse() - send the refusal; the caller then lets the connection close */
 void hc_handshake_refuse(struct lws *wire, const struct hc_refusal *refusal);
+
+/** hc_handshake_refuse_connect() - refuse a CONNECT, of which the library has kept no header */
+void hc_handshake_refuse_connect(struct lws *wire);

@@ -101,6 +101,14 @@ static void refuse(struct lws *wire, const struct hc_refusal *refusal)
 	hc_guest_settle(lws_get_opaque_user_data(wire)); /* the library now waits for its close */
 }
 
+/* The library makes a raw connection of a CONNECT, which nothing would ever end. */
+static int refuse_connect(struct lws *wire)
+{
+	hc_stats_refusal(&hub_of(wire)->stats, "method_not_allowed");
+	hc_handshake_refuse_connect(wire);
+	return -1;
+}
+
 /* Whether there is a place for it. A proxy has said by now for whom it came. */
 static const struct hc_refusal *find_place(struct lws *wire)
 {
@@ -402,6 +410,8 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 		return 0;
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the library's SSL_CTX is new */
 		return hc_tls_apply(user, &protocol_of(wire)->tls);
+	case LWS_CALLBACK_RAW_ADOPT:
+		return refuse_connect(wire);
 	case LWS_CALLBACK_WSI_DESTROY:
 		lws_set_opaque_user_data(wire, hc_guest_leave(lws_get_opaque_user_data(wire)));
 		return 0;
