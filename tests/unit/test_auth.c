@@ -234,6 +234,10 @@ Test(auth, a_form_that_is_not_exactly_that_of_a_token_is_refused)
 	} cases[] = {
 		{ "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", CLAIMS, true },
 		{ "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", CLAIMS, true },
+		{ "{\"alg\":\"HS256\",\"typ\":\"application/at+jwt\"}", CLAIMS, true },
+		{ "{\"alg\":\"HS256\",\"typ\":\"jwt\"}", CLAIMS, true },
+		{ "{\"alg\":\"HS256\",\"typ\":\"application/\"}", CLAIMS, false },
+		{ "{\"alg\":\"HS256\",\"typ\":\"\"}", CLAIMS, false },
 		{ " { \"alg\" : \"HS256\" , \"kid\" : 7 } ", CLAIMS, true },
 		{ "{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}", CLAIMS, false },
 		{ "{\"alg\":\"HS256\",\"typ\":7}", CLAIMS, false },

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <strings.h>
+
 #include "proto/base64url.h"
 #include "proto/fault.h"
 #include "proto/json.h"
@@ -23,6 +25,16 @@ static json_t *read_object(struct hc_str part)
 	return NULL;
 }
 
+/* A media type, whatever its case, with or without its first half: RFC 7515 section 4.1.9. */
+static bool is_type(const char *type)
+{
+	static const char application[] = "application/";
+
+	if (!strncasecmp(type, application, sizeof(application) - 1))
+		type += sizeof(application) - 1;
+	return !strcasecmp(type, "JWT") || !strcasecmp(type, "at+jwt");
+}
+
 static bool check_header(struct hc_jwt *jwt)
 {
 	const json_t *type = json_object_get(jwt->header, "typ");
@@ -30,8 +42,7 @@ static bool check_header(struct hc_jwt *jwt)
 	jwt->algorithm = json_string_value(json_object_get(jwt->header, "alg"));
 	if (!jwt->algorithm || json_object_get(jwt->header, "crit"))
 		return false;
-	return !type || (json_is_string(type) && (!strcmp(json_string_value(type), "JWT") ||
-						  !strcmp(json_string_value(type), "at+jwt")));
+	return !type || (json_is_string(type) && is_type(json_string_value(type)));
 }
 
 /* The text up to the first dot, which is dropped; false if there is none. */
