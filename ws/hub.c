@@ -309,14 +309,15 @@ void hc_hub_stop_taking(struct hc_hub *hub)
 	hc_peers_stop_accepting(hub->peers);
 }
 
-bool hc_hub_is_committing(const struct hc_hub *hub)
+void hc_hub_stop_listening(struct hc_hub *hub)
 {
-	return hc_writer_waiting(hub->writer);
+	hub->deaf = true;
+	hc_peers_look(hub->peers);
 }
 
 bool hc_hub_is_idle(const struct hc_hub *hub)
 {
-	return !hc_hub_is_committing(hub) && hc_catchup_is_idle(hub->catchup);
+	return !hc_writer_waiting(hub->writer) && hc_catchup_is_idle(hub->catchup);
 }
 
 struct hc_hub *hc_hub_free(struct hc_hub *hub)

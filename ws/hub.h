@@ -68,7 +68,8 @@ struct hc_hub {
 	uint64_t shown;		       /* the slot up to which clients have been shown everything */
 	uint64_t started_ns;	       /* CLOCK_MONOTONIC */
 	int64_t certificate_ends_unix; /* that of TLS; 0: there is none */
-	bool draining;
+	bool draining;		       /* no client or program is let in */
+	bool deaf;		       /* nor are those programs listened to that are in */
 };
 
 /** hc_hub_load_types() - the registry that a configuration names */
@@ -101,10 +102,10 @@ uint64_t hc_hub_next_serial(struct hc_hub *hub);
 /** hc_hub_stop_taking() - accept no more programs, let no more clients in */
 void hc_hub_stop_taking(struct hc_hub *hub);
 
-/** hc_hub_is_committing() - something that was taken is not in the log yet */
-bool hc_hub_is_committing(const struct hc_hub *hub);
+/** hc_hub_stop_listening() - nor take anything from those programs that are connected */
+void hc_hub_stop_listening(struct hc_hub *hub);
 
-/** hc_hub_is_idle() - and no question to the log is unanswered either */
+/** hc_hub_is_idle() - all that was taken is in the log, and all questions to it are answered */
 bool hc_hub_is_idle(const struct hc_hub *hub);
 
 /** hc_hub_commit() - pass a batch through the log; batch->done() is called when it is through */

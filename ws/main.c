@@ -220,16 +220,29 @@ static bool is_urgent(const struct server *server)
 	return server->n_signals > 1;
 }
 
+/* What was taken until now, and not what comes meanwhile: publishers may never pause. */
+static void commit(struct server *server)
+{
+	const struct hc_writer *writer = server->hub->writer;
+	uint64_t last = hc_writer_done(writer) + hc_writer_waiting(writer);
+
+	while (hc_writer_done(writer) < last && !is_urgent(server))
+		(void)uv_run(&server->loop, UV_RUN_ONCE);
+}
+
+/* Programs that are connected are served until the clients have gone, and then no more. */
 static void drain(struct server *server)
 {
 	struct hc_hub *hub = server->hub;
 	struct hc_drain drain;
 
 	hc_hub_stop_taking(hub);
-	while (hc_hub_is_committing(hub) && !is_urgent(server))
-		(void)uv_run(&server->loop, UV_RUN_ONCE);
+	commit(server);
 	hc_drain_start(&drain, hub, hub->conf->hub.drain_ms);
-	while (!(hc_drain_is_over(&drain) && hc_hub_is_idle(hub)) && !is_urgent(server))
+	while (!hc_drain_is_over(&drain) && !is_urgent(server))
+		(void)uv_run(&server->loop, UV_RUN_ONCE);
+	hc_hub_stop_listening(hub);
+	while (!hc_hub_is_idle(hub) && !is_urgent(server))
 		(void)uv_run(&server->loop, UV_RUN_ONCE);
 	if (is_urgent(server)) {
 		hc_notice("told again to stop: sending %zu clients away at once", hub->sessions->n);

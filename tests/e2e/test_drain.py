@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """SIGTERM: clients are sent away one after the other, and told when to come back."""
+import collections
+import contextlib
 import json
 import signal
 import socket
@@ -9,6 +11,7 @@ import pytest
 
 from harness.events import completed, jobs, progress
 from harness.processes import DEADLINE, Readiness, STALL_S
+from harness.rpc import Closed
 from harness.stream import Stream
 
 CLIENTS = 200
@@ -80,6 +83,30 @@ def test_what_was_taken_is_answered_and_delivered_before_the_end(new_hub):
         assert jobs(seen) == acknowledged
         assert told(client) > 0
         assert hub.process.wait() == 0
+
+
+def test_a_publisher_that_never_pauses_is_answered_and_holds_nobody_up(new_hub):
+    """What was read of it is stored and answered; from the end of the drain on nothing is read."""
+    hub = new_hub({"hub": {"drain_seconds": "100ms"}})
+    events = [progress() for _ in range(16)]
+    with hub.client(), hub.rpc() as rpc:
+        under_way = collections.deque()
+        answered = 0
+        with contextlib.suppress(OSError, Closed):
+            while answered < 1_000_000:
+                while len(under_way) < 300:
+                    under_way.append(rpc.request("publish", events=events))
+                last = rpc.result(under_way.popleft())["sequences"][-1]
+                answered += 1
+                if answered == 300:
+                    hub.process.signal(signal.SIGTERM)
+        with contextlib.suppress(Closed):
+            while under_way:
+                last = rpc.result(under_way.popleft())["sequences"][-1]
+        assert hub.process.wait() == 0
+    hub.start()
+    with hub.rpc() as rpc:
+        assert not rpc.call("events", after=last, types=["job.progress"])["events"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -33,7 +33,8 @@ struct hc_writer {
 	struct queue done;
 	struct hc_commits commits; /* under the lock */
 	bool stopping;
-	size_t n_waiting;     /* of the loop thread */
+	uint64_t n_submitted; /* of the loop thread, as the next */
+	uint64_t n_done;
 	uint64_t tend_in_ms;  /* of the writer thread, as the next two */
 	uint64_t paused_ns;   /* when the store was last tended in a pause */
 	unsigned int n_turns; /* of the store's health, that the loop was told of */
@@ -208,7 +209,7 @@ static void hand_back_done(struct hc_writer *writer)
 	while (batch) {
 		struct hc_batch *next = batch->next;
 
-		writer->n_waiting--;
+		writer->n_done++;
 		batch->done(batch);
 		batch = next;
 	}
@@ -294,7 +295,7 @@ struct hc_writer *hc_writer_free(struct hc_writer *writer)
 
 void hc_writer_submit(struct hc_writer *writer, struct hc_batch *batch)
 {
-	writer->n_waiting++;
+	writer->n_submitted++;
 	pthread_mutex_lock(&writer->lock);
 	queue_push(&writer->submitted, batch);
 	pthread_cond_signal(&writer->submitted_some);
@@ -303,7 +304,12 @@ void hc_writer_submit(struct hc_writer *writer, struct hc_batch *batch)
 
 size_t hc_writer_waiting(const struct hc_writer *writer)
 {
-	return writer->n_waiting;
+	return (size_t)(writer->n_submitted - writer->n_done);
+}
+
+uint64_t hc_writer_done(const struct hc_writer *writer)
+{
+	return writer->n_done;
 }
 
 void hc_writer_commits(struct hc_writer *writer, struct hc_commits *ret)

@@ -46,3 +46,6 @@ void hc_writer_commits(struct hc_writer *writer, struct hc_commits *ret);
 
 /** hc_writer_waiting() - batches submitted and not yet handed back */
 size_t hc_writer_waiting(const struct hc_writer *writer);
+
+/** hc_writer_done() - how many have been handed back in all */
+uint64_t hc_writer_done(const struct hc_writer *writer);

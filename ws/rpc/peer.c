@@ -87,8 +87,8 @@ size_t hc_peer_waiting(const struct hc_peer *peer)
 /* Whoever does not read its answers, or has many to come, is not listened to. */
 static bool takes_messages(const struct hc_peer *peer)
 {
-	return !hc_peer_is_gone(peer) && !peer->ending && hc_peer_waiting(peer) < WAITING_MAX &&
-	       peer->n_pending < PENDING_MAX;
+	return !hc_peer_is_gone(peer) && !peer->ending && !peer->hub->deaf &&
+	       hc_peer_waiting(peer) < WAITING_MAX && peer->n_pending < PENDING_MAX;
 }
 
 static void poll_again(struct hc_peer *peer)
@@ -380,6 +380,12 @@ int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_inherited 
 void hc_peers_stop_accepting(struct hc_peers *peers)
 {
 	peers->listener = hc_listener_free(peers->listener);
+}
+
+void hc_peers_look(struct hc_peers *peers)
+{
+	for (struct hc_peer *peer = peers->head; peer; peer = peer->next)
+		poll_again(peer);
 }
 
 struct hc_peers *hc_peers_free(struct hc_peers *peers)

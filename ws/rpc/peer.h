@@ -63,6 +63,8 @@ int hc_peers_new(struct hc_peers **ret, struct hc_hub *hub, struct hc_inherited 
 		 struct hc_fault *fault);
 /** hc_peers_stop_accepting() - no new ones; those that are here stay */
 void hc_peers_stop_accepting(struct hc_peers *peers);
+/** hc_peers_look() - whether they are listened to has changed */
+void hc_peers_look(struct hc_peers *peers);
 /** hc_peers_free() - close all; run the loop once more */
 struct hc_peers *hc_peers_free(struct hc_peers *peers);
 
