@@ -199,7 +199,7 @@ lint: ## check headers, layering, formatting, scripts; cppcheck
 # A room, and what of the project it may see. The other rooms of ws/ see each other.
 LAYERS := 'proto proto/' 'proto/cli (proto|conf)/' 'conf (proto|conf)/' 'bpf (proto|conf|bpf)/' 'fcgi (proto|conf|fcgi)/' \
 	'ws/log (proto|conf|ws/log)/|ws/health/histogram.h' 'ws/state (proto|ws/log|ws/state)/' \
-	'ws/auth (proto|conf|ws/auth)/|ws/fanout/filter.h'
+	'ws/fanout (proto|conf|ws/log|ws/fanout)/' 'ws/auth (proto|conf|ws/auth)/|ws/fanout/filter.h'
 SEES_LWS  := ws/wire/(wire|protocol|handshake|stream)\.c
 SEES_FCGI := fcgi/(request|main)\.c
 

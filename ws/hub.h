@@ -10,7 +10,6 @@
 #include "conf/conf.h"
 #include "ws/auth/auth.h"
 #include "ws/auth/tickets.h"
-#include "ws/fanout/audience.h"
 #include "ws/fanout/catchup.h"
 #include "ws/fanout/endpoint.h"
 #include "ws/fanout/ring.h"
@@ -19,6 +18,7 @@
 #include "ws/log/store.h"
 #include "ws/log/writer.h"
 #include "ws/mend.h"
+#include "ws/sessions/audience.h"
 #include "ws/state/latest.h"
 #include "ws/state/state.h"
 

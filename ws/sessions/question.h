@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "ws/fanout/audience.h"
 #include "ws/fanout/catchup.h"
+#include "ws/sessions/audience.h"
 
 struct hc_hub;
 struct hc_questions;

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ws/fanout/audience.h"
+#include "ws/sessions/audience.h"
 #include "ws/sessions/cursor.h"
 #include "ws/sessions/question.h"
 
