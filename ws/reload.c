@@ -79,6 +79,7 @@ static int prepare(struct hc_hub *hub, const struct hc_conf *conf, const struct 
 /* Clients that may not go on with what their endpoint has become are closed by this. */
 static void set_endpoints(struct hc_hub *hub, struct hc_endpoints *endpoints)
 {
+	hc_endpoints_inherit(endpoints, hub->endpoints);
 	hc_sessions_move(hub->sessions, endpoints);
 	(void)hc_endpoints_unref(hub->endpoints);
 	hub->endpoints = endpoints;

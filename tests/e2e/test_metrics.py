@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the hub counts, as Prometheus reads it: through the CLI and through Apache."""
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -93,6 +94,22 @@ def test_what_clients_get_is_counted(new_hub):
     with pytest.raises(Exception):
         hub.client("/ws/nowhere/at/all").close()
     assert read(hub)("hostcast_handshakes_refused_total", reason="not_found") == 1
+
+
+def test_counters_go_on_over_a_reload(new_hub):
+    hub = new_hub()
+    with hub.client(), hub.client("/ws/tasks"):
+        before = read(hub)
+        hub.configure({"endpoint /ws/tasks": {"events": "job.*"}})
+        hub.process.signal(signal.SIGHUP)
+        hub.process.wait_line("notice: reloaded")
+        after = read(hub)
+    for path in ("/ws/events", "/ws/tasks"):
+        assert after("hostcast_clients_opened_total", endpoint=path) == 1
+    fallen = [sample for sample, value in before.values.items()
+              if sample[0].endswith(("_total", "_bucket", "_sum", "_count"))
+              and after.values.get(sample, 0) < value]
+    assert not fallen
 
 
 def test_when_it_was_started_stays_the_same(hub):

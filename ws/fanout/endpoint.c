@@ -206,6 +206,16 @@ struct hc_endpoint *hc_endpoints_same(struct hc_endpoints *endpoints,
 	return NULL;
 }
 
+void hc_endpoints_inherit(struct hc_endpoints *endpoints, const struct hc_endpoints *before)
+{
+	for (size_t i = 0; i < before->n; i++) {
+		struct hc_endpoint *same = hc_endpoints_same(endpoints, &before->items[i]);
+
+		if (same)
+			same->n_opened = before->items[i].n_opened;
+	}
+}
+
 size_t hc_endpoints_count(const struct hc_endpoints *endpoints)
 {
 	return endpoints->n;

@@ -52,5 +52,8 @@ bool hc_endpoints_find(struct hc_route *ret, struct hc_endpoints *endpoints, str
 struct hc_endpoint *hc_endpoints_same(struct hc_endpoints *endpoints,
 				      const struct hc_endpoint *other);
 
+/** hc_endpoints_inherit() - go on with the numbers of those whose place they have taken */
+void hc_endpoints_inherit(struct hc_endpoints *endpoints, const struct hc_endpoints *before);
+
 size_t hc_endpoints_count(const struct hc_endpoints *endpoints);
 struct hc_endpoint *hc_endpoints_at(struct hc_endpoints *endpoints, size_t index);
