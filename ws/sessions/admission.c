@@ -417,6 +417,21 @@ static struct hc_str cut_last(struct hc_str *list)
 	return last;
 }
 
+/* Some proxies tell the port as well: 192.0.2.1:4711, [2001:db8::1]:4711. */
+static struct hc_str without_port(struct hc_str text)
+{
+	const char *end = text.s + text.len, *stop;
+
+	if (text.len && *text.s == '[') {
+		stop = memchr(text.s, ']', text.len);
+		return stop ? (struct hc_str){ text.s + 1, (size_t)(stop - text.s) - 1 } : text;
+	}
+	stop = text.len ? memchr(text.s, ':', text.len) : NULL;
+	if (!stop || memchr(stop + 1, ':', (size_t)(end - stop) - 1))
+		return text; /* it is IPv6 */
+	return (struct hc_str){ text.s, (size_t)(stop - text.s) };
+}
+
 /* Whether its address is still that of a proxy, or not known at all. */
 static bool may_speak_for_others(const struct hc_guest *guest)
 {
@@ -431,7 +446,7 @@ void hc_guest_forwarded(struct hc_guest *guest, struct hc_str list)
 
 	if (!may_speak_for_others(guest))
 		return;
-	while (list.len && hc_address_parse(&address, cut_last(&list))) {
+	while (list.len && hc_address_parse(&address, without_port(cut_last(&list)))) {
 		believed = address;
 		if (!is_trusted(admission, &address))
 			break;
