@@ -22,14 +22,17 @@ static struct hc_str trim(struct hc_str text)
 	return text;
 }
 
-static struct hc_str from_authorization(struct hc_str header)
+/* Other schemes are for whoever stands before us, as in the hub. */
+static bool is_bearer(struct hc_str *ret_token, struct hc_str header)
 {
 	const size_t len = sizeof(SCHEME) - 1;
 
 	header = trim(header);
-	if (header.len <= len || strncasecmp(header.s, SCHEME, len) || !is_blank(header.s[len]))
-		return (struct hc_str){ NULL, 0 };
-	return trim((struct hc_str){ header.s + len, header.len - len });
+	if (header.len < len || strncasecmp(header.s, SCHEME, len) ||
+	    (header.len > len && !is_blank(header.s[len])))
+		return false;
+	*ret_token = trim((struct hc_str){ header.s + len, header.len - len });
+	return true;
 }
 
 static struct hc_str from_cookie(struct hc_str header)
@@ -80,8 +83,10 @@ static bool only_reads(struct hc_str method)
 
 struct hc_str hc_token_find(const struct hc_request *request)
 {
-	if (request->authorization.len)
-		return from_authorization(request->authorization);
+	struct hc_str token;
+
+	if (is_bearer(&token, request->authorization))
+		return token;
 	if (!only_reads(request->method) && !is_same_origin(request))
 		return (struct hc_str){ NULL, 0 };
 	return from_cookie(request->cookie);

@@ -11,7 +11,7 @@ struct hc_request;
 #define HC_TOKEN_COOKIE "hostcast_token"
 
 /**
- * hc_token_find() - the token in Authorization, else in the cookie
+ * hc_token_find() - the token in Authorization: Bearer, else in the cookie
  *
  * A browser adds cookies to what other sites make it send. So the cookie counts for a method that
  * changes something only if the request has no Origin, or one that names the host asked.

@@ -55,10 +55,22 @@ Test(token, the_cookie_is_found_among_others_by_its_whole_name)
 			  cases[i].cookie);
 }
 
-Test(token, authorization_wins_over_the_cookie_even_if_it_bears_no_token)
+Test(token, a_bearer_wins_over_the_cookie_even_if_it_bears_no_token)
 {
 	cr_assert(hc_str_is(find("GET", "Bearer a", "hostcast_token=b", NULL), "a"));
-	cr_assert(hc_str_is(find("GET", "Basic a", "hostcast_token=b", NULL), ""));
+	cr_assert(hc_str_is(find("GET", "Bearer ", "hostcast_token=b", NULL), ""));
+	cr_assert(hc_str_is(find("GET", "bearer", "hostcast_token=b", NULL), ""));
+}
+
+/* As the hub has it: a site behind Basic has that header in every request of a browser. */
+Test(token, other_schemes_are_for_others_and_leave_the_cookie_to_count)
+{
+	cr_assert(hc_str_is(find("GET", "Basic a", "hostcast_token=b", NULL), "b"));
+	cr_assert(hc_str_is(find("POST", "Negotiate a", "hostcast_token=b", NULL), "b"));
+	cr_assert(hc_str_is(find("GET", "Bearera", "hostcast_token=b", NULL), "b"));
+	cr_assert(hc_str_is(find("GET", "Basic a", NULL, NULL), ""));
+	cr_assert(
+		hc_str_is(find("POST", "Basic a", "hostcast_token=b", "https://evil.example"), ""));
 }
 
 Test(token, the_cookie_does_not_count_for_what_another_site_makes_a_browser_post)
