@@ -122,13 +122,7 @@ def test_when_the_kernel_saw_it_is_for_the_loader_to_say(rpc):
     assert fault.code == "invalid_params" and fault.pointer == "/events/0/boot_ns"
 
 
-def wait_for_loader(stack):
-    return wait_for(lambda: (lambda status: status if status["running"] else None)(
-        stack.detector()), "the loader")
-
-
 def test_apache_hands_them_to_this_machine(stack):
-    wait_for_loader(stack)
     answer = stack.rest(token=None).get("/metrics")
 
     assert answer.status == 200 and answer.headers["Content-Type"] == METRICS, answer
@@ -139,7 +133,7 @@ def test_apache_hands_them_to_this_machine(stack):
 
 
 def test_mounts_are_timed_from_the_kernel_to_the_client(stack):
-    status = wait_for_loader(stack)
+    status = stack.detector()
     if "bpf" not in status["mode"]:
         pytest.skip(f"no BPF: {status['reasons']}")
     mounts = Mounts(stack)

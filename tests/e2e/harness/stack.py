@@ -60,6 +60,8 @@ class Stack:
         self.namespace = mount_namespace(self.process.pid)
         # While it is open, no other namespace gets the same number, and is taken for ours.
         self.namespace_kept = os.open(f"/proc/{self.process.pid}/ns/mnt", os.O_RDONLY)
+        # Clients can connect before the loader has.
+        wait_for(lambda: self.detector()["running"], "the loader")
         return self
 
     def logs(self):
