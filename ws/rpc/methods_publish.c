@@ -85,9 +85,10 @@ static struct hc_record *take_event(const struct hc_request *request, const stru
 		return NULL;
 	type = hc_types_find(request->peer->hub->types, event.type);
 	if (!type) {
-		hc_fault_set(fault, HC_FAULT_UNKNOWN_TYPE,
-			     "there is no event type \"%.*s\": GET /api/event-types lists them",
-			     (int)event.type.len, event.type.s);
+		hc_fault_set(
+			fault, HC_FAULT_UNKNOWN_TYPE,
+			"there is no event type \"%.*s\": see GET /api/event-types or \"hostcast types\"",
+			(int)event.type.len, event.type.s);
 		hc_fault_at(fault, HC_STR("type"));
 		return NULL;
 	}

@@ -436,7 +436,7 @@ static bool read_type(const struct hc_type **ret, const struct hc_request *reque
 	if (*ret)
 		return true;
 	hc_fault_set(fault, HC_FAULT_UNKNOWN_TYPE,
-		     "there is no such event type: GET /api/event-types lists them");
+		     "there is no such event type: see GET /api/event-types or \"hostcast types\"");
 	hc_fault_at(fault, HC_STR("type"));
 	return false;
 }
