@@ -104,3 +104,14 @@ void hc_batch_lose(struct hc_batch *batch)
 {
 	set_taken(batch, false);
 }
+
+void hc_batch_repeat(struct hc_batch *batch, struct hc_str digest, uint64_t first)
+{
+	batch->result = HC_BATCH_E_CONFLICT;
+	if (digest.len != sizeof(batch->digest) || memcmp(digest.s, batch->digest, digest.len) != 0)
+		return;
+	batch->result = HC_BATCH_REPEATED;
+	for (size_t i = 0; i < batch->n; i++)
+		if (hc_record_is_logged(batch->records[i]))
+			batch->records[i]->sequence = first++;
+}

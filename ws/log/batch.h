@@ -106,5 +106,14 @@ void hc_batch_take(struct hc_batch *batch);
 /** hc_batch_lose() - the commit has failed: nothing may be built upon its records, now and later */
 void hc_batch_lose(struct hc_batch *batch);
 
+/**
+ * hc_batch_repeat() - answer a batch whose key is known
+ * @digest: of what was published with that key
+ * @first:  the sequence of the first event of it that was logged
+ *
+ * HC_BATCH_REPEATED, with the sequences of then, or HC_BATCH_E_CONFLICT.
+ */
+void hc_batch_repeat(struct hc_batch *batch, struct hc_str digest, uint64_t first);
+
 /** hc_batch_is_logged() - whether it goes to the log, or any of its records does */
 bool hc_batch_is_logged(const struct hc_batch *batch);

@@ -143,20 +143,6 @@ static const struct memory_key *find_key(const struct memory_store *store, const
 	return known;
 }
 
-static void repeat(struct hc_batch *batch, const struct memory_key *known)
-{
-	uint64_t sequence = known->first_sequence;
-
-	if (memcmp(known->digest, batch->digest, sizeof(batch->digest)) != 0) {
-		batch->result = HC_BATCH_E_CONFLICT;
-		return;
-	}
-	batch->result = HC_BATCH_REPEATED;
-	for (size_t i = 0; i < batch->n; i++)
-		if (hc_record_is_logged(batch->records[i]))
-			batch->records[i]->sequence = sequence++;
-}
-
 static void remember_key(struct memory_store *store, const struct hc_batch *batch)
 {
 	size_t len = strlen(batch->key);
@@ -210,7 +196,10 @@ static void append_batch(struct memory_store *store, struct hc_batch *batch)
 		return;
 	}
 	if (known) {
-		repeat(batch, known);
+		hc_batch_repeat(
+			batch,
+			(struct hc_str){ (const char *)known->digest, sizeof(known->digest) },
+			known->first_sequence);
 		return;
 	}
 	hc_batch_take(batch);
