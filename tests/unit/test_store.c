@@ -224,14 +224,15 @@ Test(store, keys_are_known_when_it_is_opened_again)
 static void run_for(const struct store_place *place, uint64_t minutes)
 {
 	struct hc_log_start start = { .epoch = "0123456789abcdef" };
-	struct hc_database database = { .mark_every_ms = 1 };
+	struct hc_database_options options = { .sync = false };
+	struct hc_database database;
 	char path[200];
 	bool more;
 
 	(void)snprintf(path, sizeof(path), "%s/events.db", place->dir);
-	cr_assert_eq(hc_database_open(&database, path, false, &start), 0);
-	database.clock_began_boot_ms -= minutes * 60000;
-	cr_assert_eq(hc_database_forget_keys(&database, &more), 0);
+	cr_assert_eq(hc_database_open(&database, path, &options, &start), 0);
+	database.age.began_boot_ms -= minutes * 60000;
+	cr_assert_eq(hc_keys_forget(&database.keys, &database.age, &more), 0);
 	hc_database_close(&database);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "ws/log/migration.h"
+#include "ws/log/sql.h"
 
 static const char *const steps[HC_MIGRATION_VERSION] = {
 	"CREATE TABLE about (epoch TEXT NOT NULL);"
@@ -40,35 +41,20 @@ static const char *const steps[HC_MIGRATION_VERSION] = {
 	"ALTER TABLE retained ADD COLUMN checksum INTEGER;",
 };
 
-static int ask(sqlite3 *db, const char *sql, int *ret)
-{
-	sqlite3_stmt *stmt = NULL;
-	int r = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-
-	if (!r) {
-		r = sqlite3_step(stmt);
-		if (r == SQLITE_ROW) {
-			*ret = sqlite3_column_int(stmt, 0);
-			r = SQLITE_OK;
-		}
-	}
-	sqlite3_finalize(stmt);
-	return r;
-}
-
 int hc_migration_look(struct sqlite3 *db, int *ret_version)
 {
-	int n_tables = 0, version = 0, r = ask(db, "PRAGMA user_version", &version);
+	uint64_t n_tables = 0, version = 0; /* which may be negative: larger than any of ours */
+	int r = hc_sql_ask(db, "PRAGMA user_version", &version);
 
 	if (!r && !version)
-		r = ask(db, "SELECT count(*) FROM sqlite_schema", &n_tables);
+		r = hc_sql_ask(db, "SELECT count(*) FROM sqlite_schema", &n_tables);
 	if (r)
 		return r;
 	if (n_tables)
 		return SQLITE_MISMATCH;
-	if (version > HC_MIGRATION_VERSION || version < 0)
+	if (version > HC_MIGRATION_VERSION)
 		return SQLITE_SCHEMA;
-	*ret_version = version;
+	*ret_version = (int)version;
 	return SQLITE_OK;
 }
 

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 
 #include "ws/log/checksum.h"
-#include "ws/log/database.h"
 #include "ws/log/readers.h"
+#include "ws/log/sql.h"
 
-#define N_READERS	2   /* as many as jobs catch up at once */
-#define BUSY_TIMEOUT_MS 500 /* for a database that somebody else has locked */
+#define N_READERS 2 /* as many as jobs catch up at once */
 
 static const char read_events[] = "SELECT sequence, type, addressee, body, checksum FROM events "
 				  "WHERE sequence > ? ORDER BY sequence";
@@ -124,15 +123,11 @@ static void close_one(struct reader *reader)
 
 static int open_one(struct reader *reader, const char *path)
 {
-	int r = sqlite3_open_v2(path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
-				NULL);
+	int r = hc_sql_open(&reader->db, path, SQLITE_OPEN_READONLY);
 
-	if (r)
-		return r;
-	sqlite3_extended_result_codes(reader->db, 1);
-	sqlite3_busy_timeout(reader->db, BUSY_TIMEOUT_MS);
-	return sqlite3_prepare_v3(reader->db, read_events, -1, SQLITE_PREPARE_PERSISTENT,
-				  &reader->events, NULL);
+	return r ? r
+		 : sqlite3_prepare_v3(reader->db, read_events, -1, SQLITE_PREPARE_PERSISTENT,
+				      &reader->events, NULL);
 }
 
 static void close_all(struct hc_readers *readers)
@@ -164,13 +159,6 @@ void hc_readers_close(struct hc_readers *readers)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-static struct hc_str column_bytes(sqlite3_stmt *stmt, int at)
-{
-	const void *bytes = sqlite3_column_blob(stmt, at);
-
-	return (struct hc_str){ bytes, (size_t)sqlite3_column_bytes(stmt, at) };
-}
-
 /* What an older version has written has no checksum. */
 static bool is_whole(sqlite3_stmt *stmt, const struct hc_row *row)
 {
@@ -187,9 +175,9 @@ static int read_rows(sqlite3_stmt *stmt, bool dense, hc_row_fn *fn, void *contex
 	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct hc_row row = {
 			.sequence = (uint64_t)sqlite3_column_int64(stmt, 0),
-			.type = column_bytes(stmt, 1),
-			.to = column_bytes(stmt, 2),
-			.body = column_bytes(stmt, 3),
+			.type = hc_sql_column(stmt, 1),
+			.to = hc_sql_column(stmt, 2),
+			.body = hc_sql_column(stmt, 3),
 		};
 
 		if (!is_whole(stmt, &row) || (dense && before && row.sequence != before + 1))
@@ -211,7 +199,7 @@ int hc_readers_read(struct hc_readers *readers, uint64_t after, hc_row_fn *fn, v
 	reader = take(readers);
 	if (reader->events) {
 		sqlite3_bind_int64(reader->events, 1, (sqlite3_int64)after);
-		r = hc_database_cause(reader->db, read_rows(reader->events, true, fn, context));
+		r = hc_sql_cause(reader->db, read_rows(reader->events, true, fn, context));
 		sqlite3_reset(reader->events);
 	}
 	give_back(readers, reader);
@@ -251,9 +239,9 @@ static bool read_consumer(struct hc_consumer_row *ret, sqlite3_stmt *stmt)
 		.created_unix_ms = sqlite3_column_int64(stmt, 4),
 		.acknowledged_unix_ms = sqlite3_column_int64(stmt, 5),
 	};
-	return copy_text(ret->name, sizeof(ret->name), column_bytes(stmt, 0)) &&
-	       copy_text(ret->owner, sizeof(ret->owner), column_bytes(stmt, 1)) &&
-	       copy_text(ret->position.epoch, sizeof(ret->position.epoch), column_bytes(stmt, 2));
+	return copy_text(ret->name, sizeof(ret->name), hc_sql_column(stmt, 0)) &&
+	       copy_text(ret->owner, sizeof(ret->owner), hc_sql_column(stmt, 1)) &&
+	       copy_text(ret->position.epoch, sizeof(ret->position.epoch), hc_sql_column(stmt, 2));
 }
 
 int hc_readers_read_consumers(struct hc_readers *readers, hc_consumer_row_fn *fn, void *context)
