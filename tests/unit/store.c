@@ -136,3 +136,38 @@ bool store_has_set_aside(const struct store_place *place)
 		       place->dir);
 	return system(command) == 0;
 }
+
+void store_log_many(struct hc_store *store, size_t n, size_t pad_len)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct hc_batch *batch = store_append(
+			store,
+			test_batch(test_record_sized(test_type("job.progress"), NULL, pad_len),
+				   NULL));
+
+		cr_assert_eq(batch->result, HC_BATCH_OK_, "%s", batch->error);
+		(void)hc_batch_free(batch);
+	}
+}
+
+struct hc_batch *store_keyed(const char *key, char digest, size_t n)
+{
+	struct hc_batch *batch = hc_batch_new(n);
+
+	cr_assert(batch);
+	strcpy(batch->key, key);
+	memset(batch->digest, digest, sizeof(batch->digest));
+	for (size_t i = 0; i < n; i++)
+		batch->records[i] = test_record(
+			test_type(i == 1 ? "gpu.stats_updated" : "job.progress"), NULL, "{}");
+	return batch;
+}
+
+void store_expect_answer(struct hc_batch *batch, enum hc_batch_result result, uint64_t first)
+{
+	cr_expect_eq(batch->result, result, "%s: %d, not %d: %s", batch->key, batch->result, result,
+		     batch->error);
+	for (size_t i = 0; i < batch->n; i++)
+		cr_expect_eq(batch->records[i]->sequence, !first || i == 1 ? 0 : first++);
+	(void)hc_batch_free(batch);
+}

@@ -27,6 +27,18 @@ struct hc_batch *store_append(struct hc_store *store, struct hc_batch *batch);
 /** store_log() - commit one event, which must succeed; its sequence */
 uint64_t store_log(struct hc_store *store, const char *type, const char *payload);
 
+/** store_log_many() - commit @n events, one by one, each with that many bytes of text */
+void store_log_many(struct hc_store *store, size_t n, size_t pad_len);
+
+/** store_keyed() - a batch of @n events with an idempotency key; the second is volatile */
+struct hc_batch *store_keyed(const char *key, char digest, size_t n);
+
+/**
+ * store_expect_answer() - what became of it, and free it
+ * @first: the sequence of its first event; 0: none has one
+ */
+void store_expect_answer(struct hc_batch *batch, enum hc_batch_result result, uint64_t first);
+
 /** store_expect_rows() - the rows behind @after, as "1 job.progress ;2 task.update alice;" */
 void store_expect_rows(struct hc_store *store, uint64_t after, size_t n_max, const char *wanted);
 

@@ -18,7 +18,6 @@
 #include "proto/clock.h"
 #include "proto/fault.h"
 #include "tests/unit/store.h"
-#include "ws/log/database.h"
 
 static const enum hc_durability backends[] = { HC_DURABILITY_DISK, HC_DURABILITY_PROCESS,
 					       HC_DURABILITY_NONE };
@@ -147,159 +146,6 @@ Test(store, each_new_one_has_an_epoch_of_its_own)
 	}
 }
 
-/* ---- idempotency keys --------------------------------------------------------------------- */
-
-static struct hc_batch *keyed(const char *key, char digest, size_t n)
-{
-	struct hc_batch *batch = hc_batch_new(n);
-
-	cr_assert(batch);
-	strcpy(batch->key, key);
-	memset(batch->digest, digest, sizeof(batch->digest));
-	for (size_t i = 0; i < n; i++)
-		batch->records[i] = test_record(
-			test_type(i == 1 ? "gpu.stats_updated" : "job.progress"), NULL, "{}");
-	return batch;
-}
-
-static void expect_answer(struct hc_batch *batch, enum hc_batch_result result, uint64_t first)
-{
-	cr_expect_eq(batch->result, result, "%s: %d, not %d: %s", batch->key, batch->result, result,
-		     batch->error);
-	for (size_t i = 0; i < batch->n; i++)
-		cr_expect_eq(batch->records[i]->sequence, !first || i == 1 ? 0 : first++);
-	(void)hc_batch_free(batch);
-}
-
-static void check_keys(struct hc_store *store)
-{
-	struct hc_batch *group[4];
-
-	expect_answer(store_append(store, keyed("a", 'x', 4)), HC_BATCH_OK_, 1);
-	expect_answer(store_append(store, keyed("b", 'x', 2)), HC_BATCH_OK_, 4);
-	expect_answer(store_append(store, keyed("a", 'x', 4)), HC_BATCH_REPEATED, 1);
-	expect_answer(store_append(store, keyed("a", 'y', 4)), HC_BATCH_E_CONFLICT, 0);
-	expect_answer(store_append(store, keyed("A", 'y', 1)), HC_BATCH_OK_, 5);
-	cr_expect_eq(store->newest, 5);
-	group[0] = keyed("c", 'x', 1);
-	group[1] = keyed("c", 'x', 1); /* sent again while the first is on its way */
-	group[2] = keyed("c", 'y', 1);
-	group[3] = keyed("", 'x', 1);
-	hc_store_append(store, group, HC_ARRAY_LEN(group));
-	expect_answer(group[0], HC_BATCH_OK_, 6);
-	expect_answer(group[1], HC_BATCH_REPEATED, 6);
-	expect_answer(group[2], HC_BATCH_E_CONFLICT, 0);
-	expect_answer(group[3], HC_BATCH_OK_, 7);
-	store_expect_dense(store, 1, 7);
-}
-
-Test(store, a_key_that_is_known_is_answered_and_stores_nothing)
-{
-	for (size_t i = 0; i < HC_ARRAY_LEN(backends); i++) {
-		struct store_place place = store_place(backends[i]);
-		struct hc_store *store = store_open_at(&place);
-
-		check_keys(store);
-		(void)hc_store_free(store);
-		store_place_remove(&place);
-	}
-}
-
-Test(store, keys_are_known_when_it_is_opened_again)
-{
-	struct store_place place = store_place(HC_DURABILITY_PROCESS);
-	struct hc_store *store = store_open_at(&place);
-
-	check_keys(store);
-	(void)hc_store_free(store);
-	store = store_open_at(&place);
-	expect_answer(store_append(store, keyed("a", 'x', 4)), HC_BATCH_REPEATED, 1);
-	expect_answer(store_append(store, keyed("c", 'y', 1)), HC_BATCH_E_CONFLICT, 0);
-	store_expect_dense(store, 1, 7);
-	(void)hc_store_free(store);
-	store_place_remove(&place);
-}
-
-/* Opens the database as it is after the hub has run for that long, and lets it forget keys. */
-static void run_for(const struct store_place *place, uint64_t minutes)
-{
-	struct hc_log_start start = { .epoch = "0123456789abcdef" };
-	struct hc_database_options options = { .sync = false };
-	struct hc_database database;
-	char path[200];
-	bool more;
-
-	(void)snprintf(path, sizeof(path), "%s/events.db", place->dir);
-	cr_assert_eq(hc_database_open(&database, path, &options, &start), 0);
-	database.age.began_boot_ms -= minutes * 60000;
-	cr_assert_eq(hc_keys_forget(&database.keys, &database.age, &more), 0);
-	hc_database_close(&database);
-}
-
-static void expect_key(const struct store_place *place, const char *key, bool is_known)
-{
-	struct hc_store *store = store_open_at(place);
-	struct hc_batch *batch = store_append(store, keyed(key, 'y', 1));
-
-	cr_expect_eq(batch->result, is_known ? HC_BATCH_E_CONFLICT : HC_BATCH_OK_, "%s", key);
-	(void)hc_batch_free(batch);
-	(void)hc_store_free(store);
-}
-
-/* A store with two keys that are, as its clock has it, so old. */
-static struct store_place keys_of_age(unsigned int old_minutes, unsigned int young_minutes)
-{
-	struct store_place place = store_place(HC_DURABILITY_PROCESS);
-	struct hc_store *store = store_open_at(&place);
-	char sql[200];
-
-	expect_answer(store_append(store, keyed("old", 'x', 1)), HC_BATCH_OK_, 1);
-	expect_answer(store_append(store, keyed("young", 'x', 1)), HC_BATCH_OK_, 2);
-	(void)hc_store_free(store);
-	(void)snprintf(sql, sizeof(sql),
-		       "UPDATE keys SET clock_ms = clock_ms - %u * 60000 WHERE key = 'old';"
-		       "UPDATE keys SET clock_ms = clock_ms - %u * 60000 WHERE key = 'young'",
-		       old_minutes, young_minutes);
-	store_execute(&place, sql);
-	return place;
-}
-
-Test(store, keys_are_forgotten_after_an_hour)
-{
-	struct store_place place = keys_of_age(46, 44);
-
-	run_for(&place, 15);
-	expect_key(&place, "young", true);
-	expect_key(&place, "old", false);
-	store_place_remove(&place);
-}
-
-Test(store, keys_are_kept_for_ten_minutes_whatever_the_clock_says_of_the_time_before)
-{
-	struct store_place place = keys_of_age(20000, 1);
-
-	run_for(&place, 0);
-	run_for(&place, 9);
-	expect_key(&place, "old", true);
-	run_for(&place, 11);
-	expect_key(&place, "old", false);
-	expect_key(&place, "young", true);
-	store_place_remove(&place);
-}
-
-Test(store, keys_are_forgotten_after_ten_minutes_where_they_are_many)
-{
-	struct store_place place = keys_of_age(11, 9);
-
-	store_execute(&place, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-			      " WHERE i < 200000) INSERT INTO keys SELECT 'key' || i, x'00', 1, 0"
-			      " FROM n");
-	run_for(&place, 0);
-	expect_key(&place, "young", true);
-	expect_key(&place, "old", false);
-	store_place_remove(&place);
-}
-
 /* ---- memory ------------------------------------------------------------------------------- */
 
 Test(store, the_one_in_memory_forgets_the_oldest_but_not_their_keys)
@@ -309,7 +155,7 @@ Test(store, the_one_in_memory_forgets_the_oldest_but_not_their_keys)
 
 	place.conf->hub.ring_bytes = 4000;
 	store = store_open_at(&place);
-	expect_answer(store_append(store, keyed("a", 'x', 1)), HC_BATCH_OK_, 1);
+	store_expect_answer(store_append(store, store_keyed("a", 'x', 1)), HC_BATCH_OK_, 1);
 	for (uint64_t i = 2; i <= 50; i++) {
 		(void)hc_batch_free(store_append(
 			store,
@@ -317,8 +163,8 @@ Test(store, the_one_in_memory_forgets_the_oldest_but_not_their_keys)
 		store_expect_dense(store, store->oldest, i);
 	}
 	cr_expect_gt(store->oldest, 30);
-	expect_answer(store_append(store, keyed("a", 'x', 1)), HC_BATCH_REPEATED, 1);
-	expect_answer(store_append(store, keyed("a", 'y', 1)), HC_BATCH_E_CONFLICT, 0);
+	store_expect_answer(store_append(store, store_keyed("a", 'x', 1)), HC_BATCH_REPEATED, 1);
+	store_expect_answer(store_append(store, store_keyed("a", 'y', 1)), HC_BATCH_E_CONFLICT, 0);
 	(void)hc_batch_free(store_append(
 		store, test_batch(test_record_sized(test_type("job.progress"), NULL, 9000), NULL)));
 	store_expect_dense(store, 51, 51); /* the newest stays, whatever its size */
@@ -334,15 +180,15 @@ Test(store, the_one_in_memory_forgets_the_oldest_keys_where_they_take_too_much_r
 
 	place.conf->hub.ring_bytes = 100000;
 	store = store_open_at(&place);
-	expect_answer(store_append(store, keyed("first", 'x', 1)), HC_BATCH_OK_, 1);
+	store_expect_answer(store_append(store, store_keyed("first", 'x', 1)), HC_BATCH_OK_, 1);
 	memset(key, 'k', HC_BATCH_KEY_MAX);
 	for (uint64_t i = 2; i <= 500; i++) {
 		(void)snprintf(key, 8, "%07llu", (unsigned long long)i);
 		key[7] = 'k';
-		expect_answer(store_append(store, keyed(key, 'x', 1)), HC_BATCH_OK_, i);
+		store_expect_answer(store_append(store, store_keyed(key, 'x', 1)), HC_BATCH_OK_, i);
 	}
-	expect_answer(store_append(store, keyed(key, 'x', 1)), HC_BATCH_REPEATED, 500);
-	expect_answer(store_append(store, keyed("first", 'y', 1)), HC_BATCH_OK_, 501);
+	store_expect_answer(store_append(store, store_keyed(key, 'x', 1)), HC_BATCH_REPEATED, 500);
+	store_expect_answer(store_append(store, store_keyed("first", 'y', 1)), HC_BATCH_OK_, 501);
 	(void)hc_store_free(store);
 	store_place_remove(&place);
 }
@@ -617,15 +463,15 @@ static void append_too_much(struct hc_store *store, enum hc_batch_result *ret_re
 {
 	struct hc_batch *group[3];
 
-	group[0] = keyed("first", 'x', 1);
+	group[0] = store_keyed("first", 'x', 1);
 	group[1] = test_batch(test_record_sized(test_type("device.mounted"), NULL, 1000000), "big");
-	group[2] = keyed("last", 'x', 1);
+	group[2] = store_keyed("last", 'x', 1);
 	hc_store_append(store, group, HC_ARRAY_LEN(group));
 	*ret_result = group[1]->result;
 	cr_expect_gt(*ret_result, HC_BATCH_E_CONFLICT);
 	cr_expect(strstr(group[1]->error, "events.db: "), "%s", group[1]->error);
 	for (size_t i = 0; i < HC_ARRAY_LEN(group); i++)
-		expect_answer(group[i], *ret_result, 0);
+		store_expect_answer(group[i], *ret_result, 0);
 }
 
 /* What a failed group must have left: nothing at all. */
@@ -633,8 +479,10 @@ static void expect_untouched(struct hc_store *store, uint64_t newest)
 {
 	store_expect_dense(store, 1, newest);
 	store_expect_retained(store, "");
-	expect_answer(store_append(store, keyed("first", 'y', 1)), HC_BATCH_OK_, newest + 1);
-	expect_answer(store_append(store, keyed("last", 'y', 1)), HC_BATCH_OK_, newest + 2);
+	store_expect_answer(store_append(store, store_keyed("first", 'y', 1)), HC_BATCH_OK_,
+			    newest + 1);
+	store_expect_answer(store_append(store, store_keyed("last", 'y', 1)), HC_BATCH_OK_,
+			    newest + 2);
 	store_expect_dense(store, 1, newest + 2);
 }
 

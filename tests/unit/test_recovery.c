@@ -103,7 +103,7 @@ static void remove_file(const struct store_place *place, const char *suffix)
 	cr_assert_eq(unlink(path), 0);
 }
 
-Test(mend, files_that_are_deleted_are_noticed_before_anything_is_lost_in_them)
+Test(recovery, files_that_are_deleted_are_noticed_before_anything_is_lost_in_them)
 {
 	static const char *const suffixes[] = { "", "-wal" };
 
@@ -128,7 +128,7 @@ static void move_directory(const struct store_place *place, bool away)
 }
 
 /* A file system that was unmounted for a while, or a link that was turned. */
-Test(mend, a_directory_that_comes_back_brings_the_log_with_it)
+Test(recovery, a_directory_that_comes_back_brings_the_log_with_it)
 {
 	struct store_place place = store_place(HC_DURABILITY_DISK);
 	struct hc_store *store = with_some(&place);
@@ -160,7 +160,7 @@ static void put_in_place(const struct store_place *from, const struct store_plac
 }
 
 /* By a copy of itself it goes on; by anything else it does not. */
-Test(mend, a_log_that_is_replaced_is_gone_on_with_if_all_is_in_it)
+Test(recovery, a_log_that_is_replaced_is_gone_on_with_if_all_is_in_it)
 {
 	struct store_place place = store_place(HC_DURABILITY_DISK),
 			   other = store_place(HC_DURABILITY_DISK);
@@ -187,7 +187,7 @@ Test(mend, a_log_that_is_replaced_is_gone_on_with_if_all_is_in_it)
 }
 
 /* It keeps what is written beside the database from being begun anew. */
-Test(mend, commits_do_not_wait_for_another_program_that_reads)
+Test(recovery, commits_do_not_wait_for_another_program_that_reads)
 {
 	struct store_place place = store_place(HC_DURABILITY_PROCESS);
 	struct hc_store *store = with_some(&place);
@@ -227,7 +227,7 @@ static bool take_row(void *context, const struct hc_row *row)
 	return true;
 }
 
-Test(mend, damage_that_a_reader_meets_ends_in_a_new_epoch)
+Test(recovery, damage_that_a_reader_meets_ends_in_a_new_epoch)
 {
 	struct store_place place = store_place(HC_DURABILITY_PROCESS);
 	char rubbish[4096];
@@ -251,7 +251,7 @@ Test(mend, damage_that_a_reader_meets_ends_in_a_new_epoch)
 }
 
 /* SQLite sees nothing wrong with it. */
-Test(mend, an_event_that_is_not_what_was_committed_is_damage)
+Test(recovery, an_event_that_is_not_what_was_committed_is_damage)
 {
 	static const char *const changes[] = {
 		"UPDATE events SET body = x'81a474797065c3' WHERE sequence = 100",
@@ -277,7 +277,7 @@ Test(mend, an_event_that_is_not_what_was_committed_is_damage)
 	}
 }
 
-Test(mend, state_that_is_not_what_was_committed_is_damage)
+Test(recovery, state_that_is_not_what_was_committed_is_damage)
 {
 	static const char *const changes[] = {
 		"UPDATE retained SET body = x'81a474797065c3'",
@@ -295,7 +295,7 @@ Test(mend, state_that_is_not_what_was_committed_is_damage)
 	}
 }
 
-Test(mend, a_database_that_is_locked_is_told_and_passes)
+Test(recovery, a_database_that_is_locked_is_told_and_passes)
 {
 	struct store_place place = store_place(HC_DURABILITY_PROCESS);
 	struct hc_store *store = with_some(&place);
@@ -333,7 +333,7 @@ static void fail_a_write(struct hc_store *store)
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-Test(mend, after_an_error_it_is_opened_anew_with_all_that_was_acknowledged)
+Test(recovery, after_an_error_it_is_opened_anew_with_all_that_was_acknowledged)
 {
 	struct store_place place = store_place(HC_DURABILITY_DISK);
 	struct hc_store *store = with_some(&place);
@@ -353,7 +353,7 @@ Test(mend, after_an_error_it_is_opened_anew_with_all_that_was_acknowledged)
 }
 
 /* A commit that was answered as unknown may be there after all. Nobody has seen it. */
-Test(mend, what_nobody_was_told_of_is_taken_out)
+Test(recovery, what_nobody_was_told_of_is_taken_out)
 {
 	struct store_place place = store_place(HC_DURABILITY_DISK);
 	struct hc_store *store = with_some(&place);
@@ -378,7 +378,7 @@ Test(mend, what_nobody_was_told_of_is_taken_out)
 	store_place_remove(&place);
 }
 
-Test(mend, a_log_that_has_lost_what_was_acknowledged_is_not_gone_on_with)
+Test(recovery, a_log_that_has_lost_what_was_acknowledged_is_not_gone_on_with)
 {
 	struct store_place place = store_place(HC_DURABILITY_DISK);
 	struct hc_store *store = with_some(&place);
