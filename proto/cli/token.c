@@ -122,6 +122,8 @@ static int parse_args(struct token *token, const struct hc_cli *cli, int argc, c
 		return hc_cli_usage(cli, "there is no argument but options");
 	if (!token->sub || !*token->sub)
 		return hc_cli_usage(cli, "--sub is missing: whom is the token for?");
+	if (token->id && !*token->id)
+		return hc_cli_usage(cli, "--jti is empty: without it, it is a random one");
 	if (strlen(token->sub) > NAME_MAX_LEN || (token->id && strlen(token->id) > NAME_MAX_LEN))
 		return hc_cli_usage(cli, "a name may have %d bytes", NAME_MAX_LEN);
 	return -1;

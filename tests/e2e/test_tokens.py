@@ -151,6 +151,7 @@ def test_the_command_tells_what_it_cannot_sign_with(keyed, ring, tmp_path):
     path.write_bytes(ring["ES256"].checking)
     assert "public" in command(keyed, "token", "--key-file", path, "--sub", "a", status=1)
     assert "bytes" in command(keyed, "token", "--sub", "a" * 257, status=2)
+    assert "empty" in command(keyed, "token", "--sub", "a", "--jti", "", status=2)
 
 
 def test_two_tokens_of_the_command_have_names_of_their_own(hub):
