@@ -205,6 +205,22 @@ def test_refusals_are_problems(hub, path, more, status, code):
             assert stream.headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize("request_line, headers, status", [
+    ("GET /events HTTP/1.1", [], 400),
+    ("GET /events HTTP/1.1", ["Host: a", "Host: b"], 400),
+    ("GET /events HTTP/1.1", ["Host: "], 400),
+    ("GET /events HTTP/1.1", ["Host: a"], 200),
+    ("GET /events HTTP/1.0", [], 200),  # it has none yet
+    ("GET /events HTTP/0.9", ["Host: a"], 505),
+    ("GET /events HTTP/2.0", ["Host: a"], 505),
+    ("GET /events", ["Host: a"], 505),
+])
+def test_a_stream_is_for_whole_requests(hub, request_line, headers, status):
+    with socket.create_connection(("127.0.0.1", hub.port.number), 30) as sock:
+        sock.sendall("\r\n".join([request_line, *headers, "", ""]).encode())
+        assert sock.recv(100).split()[1] == str(status).encode()
+
+
 def test_head_has_no_body(hub):
     with Stream(hub.port.number, method="HEAD") as stream:
         assert stream.status == 405 and stream.headers["allow"] == "GET"

@@ -66,6 +66,8 @@ HC_DEFINE_REFUSAL(full_user, "503 Service Unavailable", "unavailable",
 		  "Retry-After: 10\r\n");
 HC_DEFINE_REFUSAL(bad_http, "505 HTTP Version Not Supported", "malformed",
 		  "a WebSocket needs HTTP/1.1", "");
+HC_DEFINE_REFUSAL(bad_plain_http, "505 HTTP Version Not Supported", "malformed",
+		  "a stream is served over HTTP/1.1 or 1.0", "");
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
@@ -302,6 +304,16 @@ static const struct hc_refusal *check_request(struct lws *wire)
 	return has_key(wire) ? NULL : &bad_key;
 }
 
+/* RFC 9112 section 3.2; before HTTP/1.1 there was no Host. */
+static const struct hc_refusal *check_plain_request(struct lws *wire)
+{
+	if (header_is(wire, WSI_TOKEN_HTTP, "HTTP/1.0"))
+		return NULL;
+	if (!header_is(wire, WSI_TOKEN_HTTP, "HTTP/1.1"))
+		return &bad_plain_http;
+	return has_one_host(wire) ? NULL : &bad_host;
+}
+
 /* What is given explicitly goes before the cookie, which a browser sends along by itself. */
 static const struct hc_refusal *read_credential(struct hc_handshake *ret, const struct hc_hub *hub,
 						struct lws *wire)
@@ -362,6 +374,8 @@ const struct hc_refusal *hc_handshake_read_plain(struct hc_handshake *ret, const
 	refusal = read_path(ret, hub, wire);
 	if (!refusal && !ret->is_sse)
 		refusal = &no_upgrade;
+	if (!refusal)
+		refusal = check_plain_request(wire);
 	if (!refusal)
 		refusal = read_client(ret, hub, wire);
 	ret->encoding.framing = HC_FRAMING_SSE;
