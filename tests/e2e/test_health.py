@@ -3,6 +3,8 @@
 import re
 import time
 
+import pytest
+
 from harness.events import RFC3339_MS, is_for_job, progress
 from harness.processes import REPO, wait_for
 
@@ -91,10 +93,12 @@ def test_an_application_may_tell_its_own_and_that_is_logged(new_hub):
         assert rpc.call("state", type="health_check")["events"][0]["payload"] == {"scraper": "ok"}
 
 
-def test_an_application_that_tells_its_own_has_the_name_for_itself(new_hub):
+@pytest.mark.parametrize("when", [{}, {"timestamp": "2020-01-01T00:00:00Z"}],
+                         ids=["now", "with a clock of its own"])
+def test_an_application_that_tells_its_own_has_the_name_for_itself(new_hub, when):
     hub = new_hub({"health": {"interval": "50ms"}})
     with hub.rpc() as rpc:
-        rpc.publish({"type": "health_check", "payload": {"components": {"scraper": "ok"}}})
+        rpc.publish({"type": "health_check", "payload": {"components": {"scraper": "ok"}}, **when})
         with hub.client() as client:
             fence = progress()  # behind whatever was under way when the hub heard of the other
             rpc.publish(fence)

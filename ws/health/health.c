@@ -22,7 +22,7 @@
 /* A type under which samples are told. */
 struct name {
 	const struct hc_type *type; /* NULL: the registry has none */
-	int64_t anothers_unix_ms;   /* when an application told its own; 0: none has */
+	uint64_t anothers_ms;	    /* loop time until which it is an application's */
 };
 
 struct hc_health {
@@ -155,9 +155,9 @@ static bool has_type(const struct hc_hub *hub, const char *name)
  * An application may tell its own health under either name, as older systems do: then that name is
  * the application's, for as long as it goes on, and its clients do not see ours in between.
  */
-static bool is_anothers(const struct name *name)
+static bool is_anothers(const struct name *name, uint64_t now_ms)
 {
-	return name->anothers_unix_ms && hc_now_unix_ms() - name->anothers_unix_ms < ANOTHERS_MS;
+	return now_ms < name->anothers_ms;
 }
 
 void hc_health_note(struct hc_health *health, const struct hc_record *record)
@@ -166,7 +166,17 @@ void hc_health_note(struct hc_health *health, const struct hc_record *record)
 		return; /* the hub's own are not taken from anybody */
 	for (size_t i = 0; i < N_NAMES; i++)
 		if (record->type == health->names[i].type)
-			health->names[i].anothers_unix_ms = record->timestamp_unix_ms;
+			health->names[i].anothers_ms = uv_now(health->hub->loop) + ANOTHERS_MS;
+}
+
+/* How long ago that was, by a clock that may be another one: within ANOTHERS_MS. */
+static uint64_t age_ms(const struct hc_record *record)
+{
+	int64_t age = hc_now_unix_ms() - record->timestamp_unix_ms;
+
+	if (age < 0)
+		return 0;
+	return age < ANOTHERS_MS ? (uint64_t)age : ANOTHERS_MS;
 }
 
 /* After a restart: ours has a component that nobody else's has. */
@@ -182,7 +192,7 @@ static void read_retained(struct name *name, const struct hc_hub *hub)
 	if (hc_record_event(&event, record, &zone)) {
 		components = hc_map_get(&event.payload, "components");
 		if (!components || !hc_map_get(components, hc_component_name(HC_COMPONENT_HUB)))
-			name->anothers_unix_ms = record->timestamp_unix_ms;
+			name->anothers_ms = uv_now(hub->loop) + ANOTHERS_MS - age_ms(record);
 	}
 	msgpack_zone_destroy(&zone);
 }
@@ -210,7 +220,7 @@ static void tell_sample(struct hc_health *health, const struct hc_component_stat
 	for (size_t i = 0; i < N_NAMES; i++) {
 		const struct name *name = &health->names[i];
 
-		if (!name->type || is_anothers(name))
+		if (!name->type || is_anothers(name, uv_now(health->hub->loop)))
 			continue;
 		if (is_logged)
 			hc_hub_announce(health->hub, name->type->name, &payload);
