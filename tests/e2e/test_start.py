@@ -291,6 +291,16 @@ def test_a_run_without_root_says_so_in_one_clear_line(fresh):
     assert len(lines) == 1 and re.search("root", lines[0]), process.output
 
 
+@pytest.mark.parametrize("name", ["a b", "a,b", 'a"b', "a'b", "a\\b", "a#b", "a;b", "a$b"])
+def test_a_directory_that_no_configuration_can_name_is_told_in_one_clear_line(fresh, name):
+    fresh.environment["RUN"] = str(fresh.run / name)
+    process = fresh.spawn()
+    assert process.wait() != 0
+    lines = [line for line in process.lines if line.strip()]
+    assert len(lines) == 1 and f"RUN={fresh.run / name}" in lines[0], process.output
+    assert not list(fresh.run.glob("a*"))
+
+
 def test_a_bad_option_stops_the_run_with_the_line_it_is_in(fresh):
     fresh.extra.write_text("[clients]\nheartbeat = soon\n")
     process = fresh.spawn()
