@@ -12,7 +12,6 @@
 #include "ws/log/recovery.h"
 #include "ws/log/sql.h"
 
-#define MEND_NS	       UINT64_C(250000000)   /* between two attempts to open it anew */
 #define SUSPECT_NS     UINT64_C(60000000000) /* damage again within that time needs no search */
 #define UNREADABLE_NS  UINT64_C(60000000000) /* a disk may fail to read before that is damage */
 #define FREE_BYTES_MIN (1024 * 1024) /* of a disk that was full, before it counts as healed */
@@ -168,7 +167,8 @@ void hc_recovery_mend(struct hc_recovery *recovery)
 	int r = SQLITE_OK;
 
 	if (recovery->condition == HC_CONDITION_UP || recovery->condition == HC_CONDITION_ANEW ||
-	    (recovery->mended_ns && now_ns - recovery->mended_ns < MEND_NS))
+	    (recovery->mended_ns &&
+	     now_ns - recovery->mended_ns < HC_RECOVERY_EVERY_MS * UINT64_C(1000000)))
 		return;
 	recovery->mended_ns = now_ns;
 	if (recovery->condition == HC_CONDITION_DOWN)

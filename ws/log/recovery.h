@@ -21,6 +21,8 @@
 #include "ws/log/ledger.h"
 #include "ws/log/store.h"
 
+#define HC_RECOVERY_EVERY_MS 250 /* between two attempts to open it anew */
+
 enum hc_condition {
 	HC_CONDITION_UP,
 	HC_CONDITION_DOWN,    /* to be opened anew */

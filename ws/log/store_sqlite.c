@@ -24,7 +24,6 @@
 #include "ws/log/store.h"
 
 #define TEND_MS	      1000		    /* at the latest */
-#define TEND_ILL_MS   250		    /* while it is to be mended */
 #define KEYS_EVERY_NS UINT64_C(10000000000) /* between two removals of old keys */
 
 struct sqlite_store {
@@ -180,11 +179,11 @@ static uint64_t sqlite_tend(struct hc_store *base, bool busy)
 	if (!busy)
 		hc_recovery_heed_moves(recovery);
 	if (recovery->condition != HC_CONDITION_UP)
-		return TEND_ILL_MS;
+		return HC_RECOVERY_EVERY_MS;
 	r = tidy_up(store, busy, &more);
 	if (r && !hc_sql_is_full(store->ledger.database.db, r)) {
 		hc_recovery_judge(recovery, r);
-		return TEND_ILL_MS;
+		return HC_RECOVERY_EVERY_MS;
 	}
 	return more && !r ? 0 : TEND_MS; /* a full disk is for the next commit to tell */
 }
