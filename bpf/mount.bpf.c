@@ -34,7 +34,7 @@ struct hc_record_counters counters[HC_RECORD_CPUS] __attribute__((aligned(64)));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024);
+	__uint(max_entries, 1024 * 1024);
 } records SEC(".maps");
 
 /* The common head of a syscall exit: /sys/kernel/tracing/events/syscalls/sys_exit_mount/format */

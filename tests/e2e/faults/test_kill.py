@@ -12,6 +12,7 @@ ROUNDS = sized(50, 200)
 ROUNDS_A_HUB = 50  # then a new log: the integrity check reads all of it
 EVENTS_MIN = sized(5_000, 1_000_000)
 MOMENT = sized((1, 400), (3_500, 8_000))  # acknowledged events at the kill
+PATIENCE_S = 120  # one publisher with one event at a time waits for the disk each time
 
 
 def integrity(hub, directory):
@@ -37,7 +38,8 @@ def test_nothing_acknowledged_is_lost_by_kills_at_random_moments(new_hub, tmp_pa
         flood = Flood(hub.socket, f"r{number}", publishers=chance.randint(1, 8),
                       depth=chance.randint(1, 8), batch=chance.choice((1, 16, 64))).begin()
         moment = chance.randrange(*MOMENT)
-        wait_for(lambda: len(flood.acknowledged) >= moment or not flood.is_alive(), "the moment")
+        wait_for(lambda: len(flood.acknowledged) >= moment or not flood.is_alive(), "the moment",
+                 PATIENCE_S)
         hub.kill()
         flood.finish()
         assert integrity(hub, tmp_path) == [("ok",)]

@@ -13,7 +13,9 @@ from scale import record, sized
 
 STOPPED_S = 7  # three questions, one every 1.5 s, find no answer first
 BACK_S = 2 + STALL_S
-AWAY = sized(200, 1_500)  # mounts, and as many umounts, while the hub is away
+AWAY = sized(200, 800)  # mounts, and as many umounts, while the hub is away; the kernel's ring holds
+# the records of them all, however late the loader comes to read them
+FLOOD = 1_200  # the same, more than the ring's 1,700 records
 OVERFLOW = 2_200  # the same, more than the 4,096 events that a loader keeps
 PATIENCE_S = 60
 
@@ -128,6 +130,32 @@ def test_what_the_loader_cannot_keep_is_one_exact_gap(stack):
     assert len(kept) + gaps[0]["count"] == 2 * len(paths)
     assert stack.rest().read("/api/status")["lost"]["spool"] == gaps[0]["count"]
     record("loader's spool full", f"{len(kept):,} kept, one gap: {gaps[0]['count']}, exact")
+
+
+def test_what_the_kernel_had_no_room_for_is_one_exact_gap(stack):
+    mounts = Mounts(stack)
+    root = mounts.tmpfs()
+    with stack.straight() as client:
+        assert not mounts.watch(client).exactly().events
+        client.subscribe("detector.gap")
+        before = stack.detector()["counters"]
+        loader = stack.pid("hostcast-bpf")
+        os.kill(loader, signal.SIGSTOP)
+        try:
+            mount_and_umount(mounts, root, FLOOD)
+        finally:
+            os.kill(loader, signal.SIGCONT)
+        told = client.until(lambda event: event["type"] == "detector.gap", PATIENCE_S)
+        mark = str(mounts.tmpfs())
+        told += client.until(lambda event: event["payload"].get("mount_path") == mark, PATIENCE_S)
+    after = stack.detector()["counters"]
+    dropped = after["dropped"] - before["dropped"]
+    assert dropped > 0
+    assert after["records"] - before["records"] + dropped == 2 * FLOOD + 1
+    gaps = [event["payload"] for event in told if event["type"] == "detector.gap"]
+    assert sum(gap["count"] for gap in gaps if gap["stage"] == "ring") == dropped
+    assert stack.rest().read("/api/status")["lost"]["ring"] == dropped
+    record("kernel's ring full", f"{dropped} of {2 * FLOOD:,} calls without a record, one gap: exact")
 
 
 def test_a_stopped_loader_is_told_and_told_again_when_it_goes_on(stack):
