@@ -335,6 +335,18 @@ def test_bytes_behind_the_request_do_no_harm(hub):
     assert ticks(hub.process.pid) - before <= 20
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("body", [b"he", b"hello", b"hello, and more"])
+def test_who_sends_a_body_is_let_go(hub, rpc, body, at_once):
+    head = b"GET /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", hub.port.number), 30) as sock:
+        sock.sendall(head + body if at_once else head)
+        assert sock.recv(1)
+        if not at_once:
+            sock.sendall(body)
+        wait_for(lambda: rpc.call("status")["clients"] == 0, "the hub to let it go")
+
+
 def test_a_stalled_stream_ends_and_the_others_do_not_notice(hub, rpc, stream):
     with Stream(hub.port.number, rcvbuf=4096) as stalled:
         stalled.hello()

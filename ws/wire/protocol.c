@@ -385,6 +385,8 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 		return confirm_upgrade(wire);
 	case LWS_CALLBACK_HTTP:
 		return answer_plain_http(wire, session);
+	case LWS_CALLBACK_HTTP_BODY: /* a stream has none: what is behind it would hold it for ever */
+		return -1;
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return write_stream(session);
 	case LWS_CALLBACK_CLOSED_HTTP:
