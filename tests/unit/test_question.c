@@ -373,6 +373,31 @@ Test(question, what_is_trimmed_while_the_rest_is_counted_is_not_in_the_sum)
 	test_hub_close(&test);
 }
 
+Test(question, who_begins_before_one_that_was_told_what_is_trimmed_shares_its_count)
+{
+	struct test_client first, second;
+	struct hc_store_ops ops;
+	struct test_hub test;
+	uint64_t oldest, n_rows;
+
+	test_hub_open(&test, RING_BYTES, 100000);
+	publish(&test, N_EVENTS);
+	oldest = test.hub.store->oldest;
+	come_back(&first, &test, oldest - 50);
+	test_hub_settle(&test);
+	expect_trimmed(&first, oldest - 50);
+	read_with(&test, &ops, read_and_count);
+	n_rows = n_rows_read;
+	come_back(&second, &test, oldest - 80);
+	test_hub_settle(&test);
+	expect_trimmed(&second, oldest - 80);
+	cr_expect_leq(n_rows_read - n_rows, 2, "%zu rows", (size_t)(n_rows_read - n_rows));
+	client_close(&first);
+	client_close(&second);
+	test.hub.store->ops = real_ops;
+	test_hub_close(&test);
+}
+
 /* ---- those who go their own way ----------------------------------------------------------- */
 
 Test(question, one_who_leaves_or_wants_something_else_leaves_the_others_their_answer)

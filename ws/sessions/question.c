@@ -256,19 +256,20 @@ static bool answers(const struct hc_question *question, const struct hc_session 
 	return question->after <= sequence && sequence < question->last;
 }
 
-/* What is behind the nearest position that has been counted from need not be counted again. */
+/* What is behind the nearest position that has been counted from need not be counted again. Where
+ * the log was trimmed behind one, that is the end of what is gone. */
 static void count_up_to_known(struct hc_question *question, struct hc_catchup_job *job)
 {
 	const struct hc_question *nearest = NULL;
 
 	for (const struct hc_question *other = *question->head; other; other = other->next)
 		if (other->asked == HC_ASKED_COUNT && !other->job &&
-		    other->after > question->after && is_good_count(other, question->all->hub) &&
-		    (!nearest || other->after < nearest->after))
+		    other->left > question->after && is_good_count(other, question->all->hub) &&
+		    (!nearest || other->left < nearest->left))
 			nearest = other;
 	if (!nearest)
 		return;
-	job->until = nearest->after;
+	job->until = nearest->left - 1;
 	question->until = nearest->until;
 	question->n = nearest->n;
 }
