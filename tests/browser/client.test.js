@@ -467,6 +467,24 @@ describe('coming back', () => {
 		assert.deepEqual(hub.received, []);
 	});
 
+	test('begins anew where it cannot resume, with the state, and with the sequences of a new epoch', async () => {
+		await makeConnected({ ...QUICK, resume: false });
+		for (let i = 0; i < 5; i++)
+			hub.publish('job.progress');
+		await sequences(5);
+		hub.refusing = true;
+		hub.cut();
+		hub.epoch = '00000000000000e2';
+		hub.log.length = 0;
+		hub.snapshot = [hub.publish('component.status', {}, { silent: true })];
+		const again = hub.connected();
+		hub.refusing = false;
+		await again;
+		hub.publish('job.progress');
+		assert.deepEqual(await sequences(7), [1, 2, 3, 4, 5, 1, 2]);
+		assert.equal(await position(), `${hub.epoch}-2`);
+	});
+
 	test('reads the answer in whatever envelope it comes', async () => {
 		await makeConnected();
 		const told = { from: `${hub.epoch}-0`, to: `${hub.epoch}-9`, replayed: 0, complete: true };

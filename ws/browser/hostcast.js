@@ -216,6 +216,8 @@ export class Hostcast extends EventTarget {
 		this.#stateLeft = 0;
 		this.#idleMs = this.#options.idleMs;
 		this.#expect(this.#idleMs);
+		if (!known)
+			this.#moveTo(null); // what follows is new, whatever its sequence: the greeting says where we are
 		if (token)
 			this.#send({ action: 'authenticate', token });
 		if (this.#wanted)
