@@ -439,6 +439,24 @@ def test_bytes_that_cannot_be_followed_are_told_and_the_connection_ends(hub, dat
     assert resident(hub) - rss < 8 << 20
 
 
+def test_behind_the_reason_why_it_is_closed_a_subscriber_gets_no_event(hub, rpc):
+    """What it had not read yet comes first."""
+    with hub.rpc(role="cli") as reader:
+        reader.call("subscribe")
+        long = progress()
+        long["payload"]["step"] = "x" * 30000
+        for _ in range(40):
+            rpc.publish(long)
+        reader.send(b"\xc1")
+        rpc.publish(progress())
+        methods = []
+        with contextlib.suppress(Closed):
+            while True:
+                methods.append(reader.notification()[0])
+    assert methods[-1] == "error"
+    assert "error" not in methods[:-1]
+
+
 def collect_errors(rpc):
     """The errors up to the end of the connection, which must come."""
     errors = []

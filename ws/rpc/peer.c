@@ -181,6 +181,7 @@ void hc_peer_end(struct hc_peer *peer, const struct hc_fault *fault)
 	msgpack_pack_map(&pk, 2);
 	hc_pack_str_at(&pk, "code", hc_str(hc_fault_name(fault->code)));
 	hc_pack_str_at(&pk, "message", hc_str(fault->message));
+	peer->feed = hc_feed_free(peer->feed); /* nothing comes behind the end */
 	peer->ending = true;
 	hc_peer_send(peer, &message);
 }
