@@ -93,12 +93,18 @@ static int open_readable(struct hc_ledger *ledger)
 	return r ? r : hc_readers_read_consumers(ledger->readers, pass_consumer, NULL);
 }
 
+struct take_over {
+	struct hc_database *to;
+	int error; /* of @to */
+};
+
 static bool take_over_one(void *context, const struct hc_consumer_row *row)
 {
-	struct hc_ledger *ledger = context;
+	struct take_over *take_over = context;
 	HC_CLEANUP(hc_batch_freep) struct hc_batch *batch = hc_batch_of_consumer(row);
 
-	return batch && !hc_database_append(&ledger->database, &batch, 1);
+	take_over->error = batch ? hc_database_append(take_over->to, &batch, 1) : SQLITE_NOMEM;
+	return !take_over->error;
 }
 
 /*
@@ -108,16 +114,17 @@ static bool take_over_one(void *context, const struct hc_consumer_row *row)
 static void take_over_consumers(struct hc_ledger *ledger, const char *damaged)
 {
 	HC_CLEANUP(hc_readers_freep) struct hc_readers *readers = NULL;
+	struct take_over take_over = { .to = &ledger->database };
 	int r = SQLITE_NOMEM;
 
 	if (!hc_readers_new(&readers, damaged))
 		r = hc_readers_open(readers);
 	if (!r)
-		r = hc_readers_read_consumers(readers, take_over_one, ledger);
-	if (r)
-		hc_err("%s: the durable consumers cannot be read: those that are not found are "
-		       "made anew when they ask",
-		       damaged);
+		r = hc_readers_read_consumers(readers, take_over_one, &take_over);
+	if (r || take_over.error)
+		hc_err("%s: the durable consumers cannot be %s: those that are not found are made "
+		       "anew when they ask",
+		       damaged, r ? "read" : "taken over");
 }
 
 /* What follows would be taken for what clients have seen already: so they are told. */
