@@ -248,7 +248,7 @@ static int open_fan_out(struct hc_hub *hub)
 	if (!r)
 		r = hc_writer_new(&hub->writer, hub->loop, hub->store, show, hub);
 	if (!r)
-		r = hc_admission_new(&hub->admission, hc_admission_raise_limit(), hub->conf);
+		r = hc_admission_new(&hub->admission, hc_descriptors_raise(), hub->conf);
 	if (!r)
 		r = hc_sessions_new(&hub->sessions, hub);
 	if (!r)

@@ -66,50 +66,12 @@ static void trust(struct house *house, const char *network)
 	house->conf->clients.trusted_proxies = ours;
 }
 
-/* ---- descriptors -------------------------------------------------------------------------- */
-
-Test(admission, clients_and_surplus_are_always_fewer_than_descriptors)
-{
-	for (size_t n = 48; n < 2000000; n += n / 16) {
-		for (size_t wanted = 0; wanted < 100000; wanted = wanted * 3 + 1) {
-			struct hc_admission_share share = hc_admission_share(n, wanted);
-
-			cr_assert_leq(share.max + share.surplus + 32, n, "%zu descriptors", n);
-			cr_assert_geq(share.max, 1);
-			cr_assert_geq(share.surplus, 1);
-			if (wanted)
-				cr_assert_leq(share.max, wanted);
-			cr_assert_leq(share.pending, share.max / 2 > 4 ? share.max / 2 : 4);
-			cr_assert_leq(share.pending, HC_ADMISSION_PENDING_MAX);
-			/* The hub itself has 28. */
-			cr_assert_leq(share.max + share.surplus + share.programs + 28, n);
-			cr_assert_geq(share.programs, 4);
-			cr_assert_leq(share.programs, 260);
-		}
-	}
-}
-
-Test(admission, nearly_all_descriptors_are_for_clients)
-{
-	cr_expect_geq(hc_admission_share(64, 0).max, 20);
-	cr_expect_geq(hc_admission_share(1024, 0).max, 850);
-	cr_expect_geq(hc_admission_share(20000, 0).max, 19500);
-	cr_expect_geq(hc_admission_share(65536, 0).max, 65000);
-}
-
-Test(admission, there_is_a_share_of_the_fewest_descriptors)
-{
-	for (size_t n = 0; n < 48; n++)
-		cr_expect_eq(hc_admission_share(n, 0).max,
-			     n > 32 + 4 + n / 16 ? n - 36 - n / 16 : 1);
-}
-
 /* ---- all together ------------------------------------------------------------------------- */
 
 Test(admission, the_first_are_welcome_then_some_are_refused_then_the_rest_turned_away)
 {
 	struct house house = house_open(10);
-	size_t surplus = hc_admission_share(DESCRIPTORS, 10).surplus;
+	size_t surplus = hc_descriptors_share(DESCRIPTORS, 10).surplus;
 	struct hc_guest *guests[10 + 64];
 
 	for (size_t i = 0; i < 10 + surplus; i++) {
@@ -305,7 +267,7 @@ Test(admission, clients_behind_a_proxy_are_counted_by_their_own_address)
 Test(admission, the_oldest_unfinished_handshake_makes_room_after_a_second)
 {
 	struct house house = house_open(20);
-	size_t pending = hc_admission_share(DESCRIPTORS, 20).pending;
+	size_t pending = hc_descriptors_share(DESCRIPTORS, 20).pending;
 	struct lws wires[10] = { 0 };
 	struct hc_guest *guests[10];
 

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
@@ -13,62 +12,13 @@
 #include "proto/log.h"
 #include "ws/sessions/admission.h"
 #include "ws/sessions/bucket.h"
+#include "ws/sessions/forwarded.h"
 #include "ws/wire/reserve.h"
 #include "ws/wire/wire.h"
 
-#define DESCRIPTORS_MAX (1u << 20) /* libwebsockets keeps a pointer for each that might be */
-#define KEPT_MIN	32	   /* for ourselves: log, loop, listeners, and a few programs */
-#define KEPT_PART	16	   /* of all, for programs at the UNIX socket */
-#define KEPT_PART_MAX	256
-#define PROGRAMS_MIN	4 /* of KEPT_MIN; the hub itself has 28 */
-#define SURPLUS_PART	8
-#define SURPLUS_MIN	4
-#define SURPLUS_MAX	64
-#define PENDING_MIN	4
-#define PATIENCE_MS	1000 /* a guest has at least this for its handshake */
-#define LOOK_MS		10   /* how soon to look again whether one has done its handshake */
-#define BURST_PART	10   /* of a second's guests, let in at once */
-
-/* ---- how many ----------------------------------------------------------------------------- */
-
-static size_t between(size_t low, size_t value, size_t high)
-{
-	if (value < low)
-		return low;
-	return value > high ? high : value;
-}
-
-struct hc_admission_share hc_admission_share(size_t n_descriptors, size_t wanted)
-{
-	size_t for_programs = between(0, n_descriptors / KEPT_PART, KEPT_PART_MAX);
-	size_t kept = KEPT_MIN + for_programs;
-	size_t places = n_descriptors > kept ? n_descriptors - kept : 0;
-	size_t surplus = between(SURPLUS_MIN, places / SURPLUS_PART, SURPLUS_MAX);
-	size_t max = places > surplus ? places - surplus : 1;
-
-	if (wanted && wanted < max)
-		max = wanted;
-	return (struct hc_admission_share){
-		.max = max,
-		.surplus = surplus,
-		.pending = between(PENDING_MIN, max / 2, HC_ADMISSION_PENDING_MAX),
-		.programs = PROGRAMS_MIN + for_programs,
-	};
-}
-
-size_t hc_admission_raise_limit(void)
-{
-	struct rlimit limit;
-	rlim_t before;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 0;
-	before = limit.rlim_cur;
-	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		limit.rlim_cur = before;
-	return limit.rlim_cur < DESCRIPTORS_MAX ? (size_t)limit.rlim_cur : DESCRIPTORS_MAX;
-}
+#define PATIENCE_MS 1000 /* a guest has at least this for its handshake */
+#define LOOK_MS	    10	 /* how soon to look again whether one has done its handshake */
+#define BURST_PART  10	 /* of a second's guests, let in at once */
 
 /* ---- types -------------------------------------------------------------------------------- */
 
@@ -97,7 +47,7 @@ struct hc_guest {
 
 struct hc_admission {
 	size_t n_descriptors;
-	struct hc_admission_share share;
+	struct hc_descriptors_share share;
 	size_t max_per_address;
 	size_t max_per_user;
 	struct hc_bucket_rate rate;
@@ -130,7 +80,9 @@ static int read_networks(struct hc_network **ret, const struct hc_list *list)
 
 static size_t share_of(size_t max, uint32_t wanted)
 {
-	return wanted ? wanted : between(1, max / 2, max);
+	if (wanted)
+		return wanted;
+	return max > 1 ? max / 2 : 1;
 }
 
 int hc_admission_configure(struct hc_admission *admission, const struct hc_conf *conf)
@@ -144,7 +96,7 @@ int hc_admission_configure(struct hc_admission *admission, const struct hc_conf 
 	free(admission->trusted);
 	admission->trusted = trusted;
 	admission->n_trusted = conf->clients.trusted_proxies.n;
-	admission->share = hc_admission_share(admission->n_descriptors, conf->clients.max);
+	admission->share = hc_descriptors_share(admission->n_descriptors, conf->clients.max);
 	if (conf->clients.max > admission->share.max)
 		hc_warn("[clients] max is %u, but %zu descriptors are enough for %zu: that many "
 			"are let in",
@@ -396,42 +348,6 @@ void hc_guest_seat(struct hc_guest *guest, struct lws *wire)
 	guest->wire = wire;
 }
 
-/* Cuts the last element off the list. */
-static struct hc_str cut_last(struct hc_str *list)
-{
-	static const char blank[] = " \t";
-	struct hc_str last;
-	size_t begin;
-
-	while (list->len && strchr(blank, list->s[list->len - 1]))
-		list->len--;
-	begin = list->len;
-	while (begin && list->s[begin - 1] != ',')
-		begin--;
-	last = (struct hc_str){ list->s + begin, list->len - begin };
-	list->len = begin ? begin - 1 : 0;
-	while (last.len && strchr(blank, *last.s)) {
-		last.s++;
-		last.len--;
-	}
-	return last;
-}
-
-/* Some proxies tell the port as well: 192.0.2.1:4711, [2001:db8::1]:4711. */
-static struct hc_str without_port(struct hc_str text)
-{
-	const char *end = text.s + text.len, *stop;
-
-	if (text.len && *text.s == '[') {
-		stop = memchr(text.s, ']', text.len);
-		return stop ? (struct hc_str){ text.s + 1, (size_t)(stop - text.s) - 1 } : text;
-	}
-	stop = text.len ? memchr(text.s, ':', text.len) : NULL;
-	if (!stop || memchr(stop + 1, ':', (size_t)(end - stop) - 1))
-		return text; /* it is IPv6 */
-	return (struct hc_str){ text.s, (size_t)(stop - text.s) };
-}
-
 /* Whether its address is still that of a proxy, or not known at all. */
 static bool may_speak_for_others(const struct hc_guest *guest)
 {
@@ -446,7 +362,7 @@ void hc_guest_forwarded(struct hc_guest *guest, struct hc_str list)
 
 	if (!may_speak_for_others(guest))
 		return;
-	while (list.len && hc_address_parse(&address, without_port(cut_last(&list)))) {
+	while (hc_forwarded_take_last(&address, &list)) {
 		believed = address;
 		if (!is_trusted(admission, &address))
 			break;

@@ -17,13 +17,12 @@
 #pragma once
 
 #include "conf/network.h"
+#include "ws/sessions/descriptors.h"
 
 struct hc_admission;
 struct hc_conf;
 struct hc_guest;
 struct lws;
-
-#define HC_ADMISSION_PENDING_MAX 256 /* handshakes at once */
 
 enum hc_verdict {
 	HC_VERDICT_WELCOME,
@@ -31,14 +30,6 @@ enum hc_verdict {
 	HC_VERDICT_ADDRESS, /* as many from its address as may be */
 	HC_VERDICT_USER,    /* as many of its user as may be */
 	HC_VERDICT_MAX_
-};
-
-/** struct hc_admission_share - how descriptors are shared out */
-struct hc_admission_share {
-	size_t max;	 /* clients */
-	size_t surplus;	 /* of those to be refused by a handshake, at once */
-	size_t pending;	 /* of all, before their handshake is done */
-	size_t programs; /* at the UNIX socket, of what clients leave */
 };
 
 /** struct hc_admission_counts - what there is now */
@@ -49,15 +40,6 @@ struct hc_admission_counts {
 	size_t n_pending;
 	uint64_t n_refused[HC_VERDICT_MAX_]; /* since the start; turned away ones are FULL */
 };
-
-/**
- * hc_admission_share() - the share for so many descriptors
- * @wanted: [clients] max; 0: as many as can be
- */
-struct hc_admission_share hc_admission_share(size_t n_descriptors, size_t wanted);
-
-/** hc_admission_raise_limit() - have as many descriptors as we may; returns how many that is */
-size_t hc_admission_raise_limit(void);
 
 /**
  * hc_admission_new() - an empty house

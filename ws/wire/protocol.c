@@ -33,7 +33,7 @@
 	512 /* client messages are small; the memory of an idle client is not ours */
 #define TX_PACKET_BYTES	  (1 << 20)		   /* the largest write in one piece */
 #define HEADER_BYTES	  16384			   /* of one request: a large cookie or token */
-#define HEADER_TABLES	  HC_ADMISSION_PENDING_MAX /* requests being read at once */
+#define HEADER_TABLES	  HC_DESCRIPTORS_PENDING_MAX /* requests being read at once */
 #define HANDSHAKE_SECONDS 10
 #define RSV1		  0x40
 #define CLOSING_TURNS	  8 /* of the loop; libuv closes a handle within two */
