@@ -5,6 +5,7 @@
 #include "proto/fault.h"
 #include "proto/json.h"
 #include "ws/consumers.h"
+#include "ws/rpc/beginning.h"
 #include "ws/rpc/feed.h"
 #include "ws/rpc/method.h"
 
@@ -14,109 +15,6 @@
 #define PAGE_NS_MAX    UINT64_C(2000000000) /* then it ends, before who asks gives up */
 #define ANSWER_BYTES_MAX \
 	(HC_RPC_FRAME_MAX - 64 * 1024) /* events and state, and some room for the rest */
-
-/* ---- where to begin ----------------------------------------------------------------------- */
-
-/* Where a reader begins, and what it misses. */
-struct beginning {
-	uint64_t after;
-	bool anywhere;	    /* wherever the log begins: nothing can be missed */
-	const char *reason; /* NULL: nothing is missed */
-	struct hc_position missed_from;
-	uint64_t missed_to;
-};
-
-static struct hc_position position_here(const struct hc_hub *hub, uint64_t sequence)
-{
-	struct hc_position position = { .sequence = sequence };
-
-	memcpy(position.epoch, hub->store->epoch, sizeof(position.epoch));
-	return position;
-}
-
-static struct beginning begin_behind(const struct hc_hub *hub, const struct hc_position *since)
-{
-	uint64_t oldest = hub->store->oldest, newest = hc_ring_sequence(hub->ring);
-	struct beginning begin = { .after = since->sequence, .missed_from = *since };
-
-	if (since->sequence < UINT64_MAX)
-		begin.missed_from.sequence++;
-	if (strcmp(since->epoch, hub->store->epoch) != 0) {
-		begin.reason = "epoch";
-		begin.after = oldest - 1;
-		begin.missed_to = oldest - 1;
-	} else if (since->sequence > newest) {
-		begin.reason = "future";
-		begin.after = newest;
-		begin.missed_from = position_here(hub, newest + 1);
-		begin.missed_to = since->sequence;
-	} else if (since->sequence + 1 < oldest) {
-		begin.reason = "trimmed";
-		begin.after = oldest - 1;
-		begin.missed_to = oldest - 1;
-	}
-	return begin;
-}
-
-/* @key may be a sequence of this epoch or a position. Without it: from the oldest event kept. */
-static bool read_beginning(struct beginning *ret, const struct hc_request *request, const char *key,
-			   struct hc_fault *fault)
-{
-	const struct hc_hub *hub = request->peer->hub;
-	const msgpack_object *after = hc_map_get(request->params, key);
-	struct hc_position position = position_here(hub, 0);
-
-	if (!after) {
-		*ret = (struct beginning){ .after = hub->store->oldest - 1, .anywhere = true };
-		return true;
-	}
-	if (after->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-		position.sequence = after->via.u64;
-		if (!position.sequence) { /* "from the beginning", wherever that is */
-			*ret = (struct beginning){ .after = hub->store->oldest - 1,
-						   .anywhere = true };
-			return true;
-		}
-	} else if (after->type != MSGPACK_OBJECT_STR ||
-		   !hc_position_parse(&position, hc_object_str(after))) {
-		return hc_method_refuse(fault, key,
-					"must be a sequence or a position, <epoch>-<sequence>");
-	}
-	*ret = begin_behind(hub, &position);
-	return true;
-}
-
-/* The log may have been trimmed further before it was read: that is missed too. */
-static void begin_at(struct beginning *begin, const struct hc_hub *hub, uint64_t first)
-{
-	if (begin->anywhere || first == begin->after + 1)
-		return;
-	if (!begin->reason) {
-		begin->reason = "trimmed";
-		begin->missed_from = position_here(hub, begin->after + 1);
-	}
-	if (strcmp(begin->reason, "future") != 0)
-		begin->missed_to = first - 1;
-}
-
-static size_t n_beginning_fields(const struct beginning *begin)
-{
-	return begin->reason ? 4 : 1;
-}
-
-static void pack_beginning(msgpack_packer *pk, const struct hc_hub *hub,
-			   const struct beginning *begin)
-{
-	char text[HC_POSITION_MAX];
-
-	hc_pack_bool_at(pk, "complete", !begin->reason);
-	if (!begin->reason)
-		return;
-	hc_pack_str_at(pk, "reason", hc_str(begin->reason));
-	(void)hc_position_format(text, begin->missed_from.epoch, begin->missed_from.sequence);
-	hc_pack_str_at(pk, "missed_from", hc_str(text));
-	hc_method_position_at(pk, "missed_to", hub, begin->missed_to);
-}
 
 /* ---- retained events ---------------------------------------------------------------------- */
 
@@ -178,7 +76,7 @@ static void pack_state(msgpack_packer *pk, const struct hc_hub *hub,
 struct query {
 	struct hc_peer *peer;
 	uint32_t id;
-	struct beginning begin;
+	struct hc_beginning begin;
 	struct hc_catchup_job *job;	 /* until it is submitted */
 	struct hc_consumer_row consumer; /* who reads; no name: nobody in particular */
 };
@@ -217,14 +115,14 @@ static void answer_events(const struct query *query, const struct hc_catchup_job
 	uint64_t left = hc_catchup_first_left(job) - 1;
 
 	msgpack_pack_map(&pk,
-			 4 + n_beginning_fields(&query->begin) + has_state + 2u * has_consumer);
+			 4 + hc_beginning_n_fields(&query->begin) + has_state + 2u * has_consumer);
 	hc_pack_str_at(&pk, "epoch", hc_str(hub->store->epoch));
 	hc_pack_u64_at(&pk, "oldest", hub->store->oldest);
 	hc_pack_key(&pk, "events");
 	msgpack_pack_array(&pk, job->n);
 	hc_buffer_append(&result, job->page.data, job->page.len);
 	hc_method_position_at(&pk, "next", hub, job->last > left ? job->last : left);
-	pack_beginning(&pk, hub, &query->begin);
+	hc_beginning_pack(&pk, hub, &query->begin);
 	if (has_state)
 		pack_state(&pk, hub, job);
 	if (has_consumer)
@@ -242,7 +140,7 @@ static void on_events(struct hc_catchup_job *job)
 			     strerror(-job->error));
 		hc_peer_fail(query->peer, query->id, &fault);
 	} else {
-		begin_at(&query->begin, query->peer->hub, hc_catchup_first_left(job));
+		hc_beginning_settle(&query->begin, query->peer->hub, hc_catchup_first_left(job));
 		answer_events(query, job);
 	}
 	hc_peer_release(query->peer);
@@ -357,7 +255,7 @@ static bool read_as_anybody(struct query *query, const struct hc_request *reques
 {
 	if (hc_map_get(request->params, "from"))
 		return hc_method_refuse(fault, "from", "is for durable consumers");
-	return read_beginning(&query->begin, request, "after", fault);
+	return hc_beginning_read(&query->begin, request, "after", fault);
 }
 
 static bool read_as_consumer(struct query *query, const struct hc_request *request,
@@ -367,7 +265,7 @@ static bool read_as_consumer(struct query *query, const struct hc_request *reque
 		return hc_method_refuse(fault, "after", "is for readers that are no consumer");
 	if (!hc_method_open_consumer(&query->consumer, ret_is_new, request, fault))
 		return false;
-	query->begin = begin_behind(request->peer->hub, &query->consumer.position);
+	query->begin = hc_beginning_behind(request->peer->hub, &query->consumer.position);
 	return true;
 }
 
@@ -511,13 +409,13 @@ bool hc_method_subscribe(const struct hc_request *request, struct hc_fault *faul
 	HC_CLEANUP(hc_buffer_deinit) struct hc_buffer result = HC_BUFFER_NULL;
 	msgpack_packer pk = hc_codec_packer(&result);
 	struct hc_peer *peer = request->peer;
-	struct beginning begin = { .after = hc_ring_sequence(peer->hub->ring) };
+	struct hc_beginning begin = { .after = hc_ring_sequence(peer->hub->ring) };
 	struct hc_filter filter;
 
 	if (!hc_method_read_filter(&filter, request, fault))
 		return false;
 	if (hc_map_get(request->params, "since") &&
-	    !read_beginning(&begin, request, "since", fault))
+	    !hc_beginning_read(&begin, request, "since", fault))
 		return false;
 	peer->feed = hc_feed_free(peer->feed);
 	peer->feed = hc_feed_new(peer, &filter, begin.after);
@@ -525,9 +423,9 @@ bool hc_method_subscribe(const struct hc_request *request, struct hc_fault *faul
 		hc_fault_set(fault, HC_FAULT_INTERNAL, "out of memory");
 		return false;
 	}
-	msgpack_pack_map(&pk, 1 + n_beginning_fields(&begin));
+	msgpack_pack_map(&pk, 1 + hc_beginning_n_fields(&begin));
 	hc_method_position_at(&pk, "position", peer->hub, begin.after);
-	pack_beginning(&pk, peer->hub, &begin);
+	hc_beginning_pack(&pk, peer->hub, &begin);
 	hc_method_answer(peer, request->id, &result);
 	return true; /* what is there already follows once this message has been handled */
 }
