@@ -46,17 +46,29 @@ struct hc_consumers *hc_consumers_free(struct hc_consumers *consumers)
 	return NULL;
 }
 
+struct load {
+	struct hc_consumers *to;
+	int error;
+};
+
 static bool take_row(void *context, const struct hc_consumer_row *row)
 {
-	if (!hc_consumers_set(context, row))
-		return false;
-	hc_consumers_note_stored(context, row);
-	return true;
+	struct load *load = context;
+
+	if (hc_consumers_set(load->to, row))
+		hc_consumers_note_stored(load->to, row);
+	else
+		load->error = -ENOMEM;
+	return !load->error;
 }
 
+/* Not some of them: one that is not known is made anew, and its place in the log lost. */
 int hc_consumers_load(struct hc_consumers *consumers)
 {
-	return hc_store_read_consumers(consumers->hub->store, take_row, consumers);
+	struct load load = { .to = consumers };
+	int r = hc_store_read_consumers(consumers->hub->store, take_row, &load);
+
+	return r ? r : load.error;
 }
 
 bool hc_consumers_is_name(struct hc_str name)
