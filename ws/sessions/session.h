@@ -173,13 +173,13 @@ void hc_session_ping(struct hc_session *session);
  */
 void hc_session_tell(struct hc_session *session, const char *type, const struct hc_buffer *payload);
 
-/** hc_session_remind() - send a retained event; with it the client is at position @id, if it is not
- * NULL */
-void hc_session_remind(struct hc_session *session, const struct hc_record *record, const char *id);
-
 /** hc_session_tell_at() - the same, and with it the client is at position @id, if it is not NULL */
 void hc_session_tell_at(struct hc_session *session, const char *type, const char *id,
 			const struct hc_buffer *payload);
+
+/** hc_session_remind() - send a retained event; with it the client is at position @id, if it is not
+ * NULL */
+void hc_session_remind(struct hc_session *session, const struct hc_record *record, const char *id);
 
 /** hc_session_tell_fault() - an "error" message */
 void hc_session_tell_fault(struct hc_session *session, const struct hc_fault *fault);
