@@ -95,14 +95,21 @@ static void show(void *context)
 	}
 }
 
+/* Whether one line says, or soon will, that nothing can be logged. */
+static bool is_degraded(const struct hc_hub *hub)
+{
+	struct hc_store_health health;
+
+	hc_store_look(hub->store, &health);
+	return health.is_degraded || hub->mend.since_ns;
+}
+
 static void on_announced(struct hc_batch *batch)
 {
 	struct hc_hub *hub = batch->owner;
 
 	hc_hub_admit(hub, batch);
-	if (batch->result != HC_BATCH_OK_ && !hub->draining)
-		hc_mend_look(hub); /* it may say the same for all that is refused */
-	if (batch->result != HC_BATCH_OK_ && !hub->mend.since_ns)
+	if (batch->result != HC_BATCH_OK_ && !is_degraded(hub))
 		hc_err("cannot publish %s: %s, it is lost", batch->records[0]->type->name,
 		       batch->error);
 	(void)hc_batch_free(batch);
