@@ -7,15 +7,15 @@ import time
 import pytest
 
 from harness.mounts import Mounts
-from harness.processes import STALL_S, wait_for
+from harness.processes import STALL_S, is_asleep, wait_for
 from harness.stack import Stack
 from scale import record, sized
 
 STOPPED_S = 7  # three questions, one every 1.5 s, find no answer first
 BACK_S = 2 + STALL_S
-AWAY = sized(200, 800)  # mounts, and as many umounts, while the hub is away; the kernel's ring holds
-# the records of them all, however late the loader comes to read them
-FLOOD = 1_200  # the same, more than the ring's 1,700 records
+AWAY = sized(200, 1_500)  # mounts, and as many umounts, while the hub is away
+AT_ONCE = 500  # of each, without a pause; the kernel's ring has room for 1,700 records
+FLOOD = 1_200  # of each, more than the ring has room for
 OVERFLOW = 2_200  # the same, more than the 4,096 events that a loader keeps
 PATIENCE_S = 60
 
@@ -50,11 +50,25 @@ def position(stack):
     return f"{status['epoch']}-{status['sequence']}"
 
 
-def mount_and_umount(mounts, root, number):
-    """That many of each; the paths."""
-    mounts.call("many", root, number)
-    mounts.call("none", root, number)
-    return [f"{root}/{n}" for n in range(number)]
+def is_at_rest(pid):
+    """Asleep for a while: what the kernel had for it, it has taken."""
+    for _ in range(10):
+        time.sleep(0.01)
+        if not is_asleep(pid):
+            return False
+    return True
+
+
+def mount_and_umount(stack, mounts, root, number):
+    """That many of each; the paths. Never more at once than the kernel's ring holds."""
+    loader, paths = stack.pid("hostcast-bpf"), []
+    for begin in range(0, number, AT_ONCE):
+        part = root / str(begin)
+        mounts.call("many", part, min(AT_ONCE, number - begin))
+        mounts.call("none", part, min(AT_ONCE, number - begin))
+        paths += [f"{part}/{n}" for n in range(min(AT_ONCE, number - begin))]
+        wait_for(lambda: is_at_rest(loader), "a loader at rest", PATIENCE_S)
+    return paths
 
 
 def connect(stack, since):
@@ -76,7 +90,7 @@ def without_hub(stack, number, last=("type", "device.mounted")):
     since = position(stack)
     stack.hold()
     os.kill(stack.pid("hostcast-ws"), signal.SIGKILL)
-    paths = mount_and_umount(mounts, root, number)
+    paths = mount_and_umount(stack, mounts, root, number)
     stack.release()
     with connect(stack, since) as client:
         assert client.receive()["payload"]["complete"] is True
@@ -142,7 +156,8 @@ def test_what_the_kernel_had_no_room_for_is_one_exact_gap(stack):
         loader = stack.pid("hostcast-bpf")
         os.kill(loader, signal.SIGSTOP)
         try:
-            mount_and_umount(mounts, root, FLOOD)
+            mounts.call("many", root, FLOOD)
+            mounts.call("none", root, FLOOD)
         finally:
             os.kill(loader, signal.SIGCONT)
         told = client.until(lambda event: event["type"] == "detector.gap", PATIENCE_S)

@@ -66,7 +66,7 @@ def fail(path):
 def many(path, number):
     for n in range(int(number)):
         target = f"{path}/{n}"
-        os.mkdir(target)
+        os.makedirs(target)
         call(libc.mount(b"hostcast-test", target.encode(), b"tmpfs", 0, None), "mount")
 
 

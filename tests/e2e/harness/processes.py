@@ -247,6 +247,12 @@ def _stat(pid):
     return comm, int(rest[1]), int(rest[19]), rest[0]
 
 
+def is_asleep(pid):
+    """Whether it waits for something to happen, and nothing has that it has not seen yet."""
+    stat = _stat(pid)
+    return stat is not None and stat[3] == "S"
+
+
 def processes():
     """pid -> (comm, parent, start time) of all that live."""
     found = {}
