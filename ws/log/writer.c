@@ -108,7 +108,6 @@ static bool is_busy(struct hc_writer *writer)
 static void tend(struct hc_writer *writer, bool has_committed)
 {
 	struct hc_store_health health;
-
 	bool busy = is_busy(writer) || has_committed;
 
 	/* Who never pauses is made to, for one step a second. */

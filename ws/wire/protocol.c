@@ -31,8 +31,8 @@
 
 #define RX_BUFFER_BYTES \
 	512 /* client messages are small; the memory of an idle client is not ours */
-#define TX_PACKET_BYTES	  (1 << 20)		   /* the largest write in one piece */
-#define HEADER_BYTES	  16384			   /* of one request: a large cookie or token */
+#define TX_PACKET_BYTES	  (1 << 20)		     /* the largest write in one piece */
+#define HEADER_BYTES	  16384			     /* of one request: a large cookie or token */
 #define HEADER_TABLES	  HC_DESCRIPTORS_PENDING_MAX /* requests being read at once */
 #define HANDSHAKE_SECONDS 10
 #define RSV1		  0x40
@@ -385,7 +385,7 @@ static int callback(struct lws *wire, enum lws_callback_reasons reason, void *us
 		return confirm_upgrade(wire);
 	case LWS_CALLBACK_HTTP:
 		return answer_plain_http(wire, session);
-	case LWS_CALLBACK_HTTP_BODY: /* a stream has none: what is behind it would hold it for ever */
+	case LWS_CALLBACK_HTTP_BODY: /* a stream has none; what follows would hold it for ever */
 		return -1;
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return write_stream(session);
