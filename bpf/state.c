@@ -93,22 +93,6 @@ static void pack_state(struct hc_buffer *buffer, const struct hc_state_of *of,
 		pack_mount(&pk, table->mounts[i]);
 }
 
-static int write_all(int fd, const struct hc_buffer *buffer)
-{
-	size_t done = 0;
-
-	while (done < buffer->len) {
-		ssize_t n = write(fd, buffer->data + done, buffer->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 int hc_state_save(const char *path, const struct hc_state_of *of, const struct hc_table *table,
 		  bool enabled)
 {
@@ -125,7 +109,7 @@ int hc_state_save(const char *path, const struct hc_state_of *of, const struct h
 	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, &buffer);
+	r = hc_buffer_write(&buffer, fd);
 	if (!r && rename(new, path) < 0)
 		r = -errno;
 	if (r)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A growable run of bytes: doubling, so n appended bytes cost O(n). */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proto/buffer.h"
 
@@ -81,6 +83,22 @@ void hc_buffer_printf(struct hc_buffer *buffer, const char *format, ...)
 	(void)vsnprintf(to, (size_t)len + 1, format, args);
 	va_end(args);
 	buffer->len += (size_t)len;
+}
+
+int hc_buffer_write(const struct hc_buffer *buffer, int fd)
+{
+	size_t done = 0;
+
+	while (done < buffer->len) {
+		ssize_t n = write(fd, buffer->data + done, buffer->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
 }
 
 void hc_buffer_consume(struct hc_buffer *buffer, size_t len)

@@ -43,5 +43,8 @@ void hc_buffer_append_str(struct hc_buffer *buffer, struct hc_str text);
 /** hc_buffer_printf() - append formatted text, without the terminating NUL */
 void hc_buffer_printf(struct hc_buffer *buffer, const char *format, ...) HC_PRINTF(2, 3);
 
+/** hc_buffer_write() - write all of it to a file, however many calls that takes; 0 or -errno */
+int hc_buffer_write(const struct hc_buffer *buffer, int fd);
+
 /** hc_buffer_consume() - drop @len bytes from the front, move the rest there */
 void hc_buffer_consume(struct hc_buffer *buffer, size_t len);

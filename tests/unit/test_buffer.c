@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Growable bytes: growth, failure that sticks, consuming. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "proto/buffer.h"
 
@@ -90,4 +95,30 @@ Test(buffer, is_usable_after_deinit)
 	hc_buffer_append(&buffer, "b", 1);
 	expect_content(&buffer, "b");
 	hc_buffer_deinit(&buffer);
+}
+
+static void write_text(int fd, const char *text, int result)
+{
+	struct hc_buffer buffer = HC_BUFFER_NULL;
+
+	hc_buffer_append(&buffer, text, strlen(text));
+	cr_expect_eq(hc_buffer_write(&buffer, fd), result, "%s", text);
+	hc_buffer_deinit(&buffer);
+}
+
+/* The first write then takes a part and says so, the next one nothing. */
+Test(buffer, what_a_file_takes_only_in_part_is_not_taken_for_written)
+{
+	int fd = memfd_create("buffer", MFD_CLOEXEC);
+	char text[8] = "";
+
+	cr_assert_geq(fd, 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 5, 5 }), 0);
+	write_text(fd, "abc", 0);
+	write_text(fd, "defg", -EFBIG);
+	cr_expect_eq(pread(fd, text, sizeof(text), 0), 5);
+	cr_expect_str_eq(text, "abcde");
+	close(fd);
+	write_text(fd, "h", -EBADF);
 }

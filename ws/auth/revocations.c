@@ -196,22 +196,6 @@ void hc_revocations_format(const struct hc_revocations *revocations, struct hc_b
 	hc_buffer_append_str(json, HC_STR("\n]}\n"));
 }
 
-static int write_all(int fd, const struct hc_buffer *buffer)
-{
-	size_t done = 0;
-
-	while (done < buffer->len) {
-		ssize_t n = write(fd, buffer->data + done, buffer->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 /* The new name of the file is on the disk once its directory is. */
 static int sync_directory(const char *path)
 {
@@ -234,7 +218,9 @@ static int replace(const char *path, const struct hc_buffer *json)
 	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, json);
+	r = hc_buffer_write(json, fd);
+	if (!r && fsync(fd) < 0)
+		r = -errno;
 	if (!r && rename(new, path) < 0)
 		r = -errno;
 	if (!r)
