@@ -362,6 +362,21 @@ void client_expect(struct test_client *client, const char *json)
 	json_decref(wanted);
 }
 
+void client_expect_complete(struct test_client *client, uint64_t from, uint64_t to,
+			    uint64_t replayed)
+{
+	const char *epoch = client->session.hub->store->epoch;
+	char json[512];
+
+	(void)snprintf(json, sizeof(json),
+		       "{\"type\":\"connection.resumed\",\"timestamp\":\"*\",\"payload\":{"
+		       "\"from\":\"%s-%llu\",\"to\":\"%s-%llu\",\"replayed\":%llu,"
+		       "\"complete\":true}}",
+		       epoch, (unsigned long long)from, epoch, (unsigned long long)to,
+		       (unsigned long long)replayed);
+	client_expect(client, json);
+}
+
 void client_expect_sequences(struct test_client *client, uint64_t first, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -91,6 +91,10 @@ json_t *client_next(struct test_client *client);
 /** client_expect() - the next message must be that one; "*" stands for any text of a field */
 void client_expect(struct test_client *client, const char *json);
 
+/** client_expect_complete() - next is the connection.resumed of one that has missed nothing */
+void client_expect_complete(struct test_client *client, uint64_t from, uint64_t to,
+			    uint64_t replayed);
+
 /** client_expect_sequences() - the next @n messages must be events @first, @first + 1, ... */
 void client_expect_sequences(struct test_client *client, uint64_t first, size_t n);
 

@@ -104,25 +104,10 @@ static void come_back(struct test_client *client, struct test_hub *test, uint64_
 	client_open(client, test, "/ws/events", &since);
 }
 
-static void expect_complete(struct test_client *client, uint64_t from, uint64_t to,
-			    uint64_t replayed)
-{
-	const char *epoch = client->session.hub->store->epoch;
-	char json[512];
-
-	(void)snprintf(json, sizeof(json),
-		       "{\"type\":\"connection.resumed\",\"timestamp\":\"*\",\"payload\":{"
-		       "\"from\":\"%s-%llu\",\"to\":\"%s-%llu\",\"replayed\":%llu,"
-		       "\"complete\":true}}",
-		       epoch, (unsigned long long)from, epoch, (unsigned long long)to,
-		       (unsigned long long)replayed);
-	client_expect(client, json);
-}
-
 /* It was behind @from when the newest was @to, was told so, and has all up to @end. */
 static void expect_all(struct test_client *client, uint64_t from, uint64_t to, uint64_t end)
 {
-	expect_complete(client, from, to, to - from);
+	client_expect_complete(client, from, to, to - from);
 	client_expect_sequences(client, from + 1, end - from);
 	client_expect_nothing(client);
 	cr_expect_not(client->session.behind);
@@ -300,9 +285,9 @@ Test(question, who_begins_before_a_counted_position_is_told_the_sum)
 	publish(&test, 2);
 	come_back(&between, &test, 400);
 	test_hub_settle(&test);
-	expect_complete(&first, 700, N_EVENTS, N_EVENTS - 700);
-	expect_complete(&before, 10, N_EVENTS, N_EVENTS - 10);
-	expect_complete(&between, 400, N_EVENTS + 2, N_EVENTS + 2 - 400);
+	client_expect_complete(&first, 700, N_EVENTS, N_EVENTS - 700);
+	client_expect_complete(&before, 10, N_EVENTS, N_EVENTS - 10);
+	client_expect_complete(&between, 400, N_EVENTS + 2, N_EVENTS + 2 - 400);
 	client_close(&first);
 	client_close(&before);
 	client_close(&between);
@@ -416,7 +401,7 @@ Test(question, one_who_leaves_or_wants_something_else_leaves_the_others_their_an
 	test_hub_settle(&test);
 	test_hub_publish(&test, test_record(test_type("alert.created"), NULL, "{}"));
 	expect_all(&clients[0], 10, N_EVENTS, N_EVENTS + 1);
-	expect_complete(&clients[2], 10, N_EVENTS, 0);
+	client_expect_complete(&clients[2], 10, N_EVENTS, 0);
 	client_expect_sequences(&clients[2], N_EVENTS + 1, 1);
 	expect_all(&clients[3], 10, N_EVENTS, N_EVENTS + 1);
 	client_close(&clients[0]);

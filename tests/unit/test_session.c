@@ -55,21 +55,6 @@ static void connect_at(struct test_client *client, struct test_hub *test, uint64
 	test_hub_settle(test);
 }
 
-static void expect_complete(struct test_client *client, uint64_t from, uint64_t to,
-			    uint64_t replayed)
-{
-	const char *epoch = client->session.hub->store->epoch;
-	char json[512];
-
-	(void)snprintf(json, sizeof(json),
-		       "{\"type\":\"connection.resumed\",\"timestamp\":\"*\",\"payload\":{"
-		       "\"from\":\"%s-%llu\",\"to\":\"%s-%llu\",\"replayed\":%llu,"
-		       "\"complete\":true}}",
-		       epoch, (unsigned long long)from, epoch, (unsigned long long)to,
-		       (unsigned long long)replayed);
-	client_expect(client, json);
-}
-
 /* What connection.resumed says when something was missed. */
 struct missed {
 	const char *reason;
@@ -422,7 +407,7 @@ Test(session, resumes_from_the_ring_anywhere_in_it)
 		struct test_client client;
 
 		connect_at(&client, &test, sinces[i]);
-		expect_complete(&client, sinces[i], 10, 10 - sinces[i]);
+		client_expect_complete(&client, sinces[i], 10, 10 - sinces[i]);
 		client_expect_sequences(&client, sinces[i] + 1, 10 - sinces[i]);
 		client_expect_nothing(&client);
 		cr_expect_not(client.session.behind);
@@ -441,7 +426,7 @@ Test(session, resumes_from_the_log_before_the_ring)
 		struct test_client client;
 
 		connect_at(&client, &test, since);
-		expect_complete(&client, since, 200, 200 - since);
+		client_expect_complete(&client, since, 200, 200 - since);
 		client_expect_sequences(&client, since + 1, 200 - since);
 		client_expect_nothing(&client);
 		client_close(&client);
@@ -474,7 +459,7 @@ Test(session, counts_and_replays_only_what_it_wants)
 
 		hc_resume(&client.session, &at);
 		test_hub_settle(&test);
-		expect_complete(&client, since, 220, 20 - since / 11);
+		client_expect_complete(&client, since, 220, 20 - since / 11);
 		for (uint64_t sequence = since + 10; sequence <= 220; sequence += 11)
 			client_expect_sequences(&client, sequence, 1);
 		client_expect_nothing(&client);
@@ -569,7 +554,7 @@ Test(session, just_behind_the_trimmed_part_nothing_is_missed)
 	publish(&test, 1000);
 	oldest = test.hub.store->oldest;
 	connect_at(&client, &test, oldest - 1);
-	expect_complete(&client, oldest - 1, 1000, 1000 - oldest + 1);
+	client_expect_complete(&client, oldest - 1, 1000, 1000 - oldest + 1);
 	client_expect_sequences(&client, oldest, 1000 - oldest + 1);
 	client_close(&client);
 	test_hub_close(&test);
@@ -736,7 +721,7 @@ Test(session, what_is_committed_but_not_shown_yet_is_not_read_ahead)
 	hc_store_append(test.hub.store, &batch, 1);
 	cr_assert_eq(record->sequence, 101);
 	connect_at(&client, &test, 10);
-	expect_complete(&client, 10, 100, 90);
+	client_expect_complete(&client, 10, 100, 90);
 	client_expect_sequences(&client, 11, 90);
 	client_expect_nothing(&client);
 	hc_ring_append(test.hub.ring, record);
